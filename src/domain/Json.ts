@@ -1,0 +1,40 @@
+/**
+ * JSON on the wire: bytes that must be UTF-8, must be JSON, and must be of the shape asked for. `JSON.stringify` writes
+ * what the design asks of a writer, so only well-formedness of strings is left to the schemas.
+ */
+import { Buffer } from "node:buffer"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** Why bytes were not read: not UTF-8 or not JSON (`json`), or JSON of another shape (`shape`). */
+export type Reason = "json" | "shape"
+
+/** A string without lone surrogates: what UTF-8 can carry. */
+export const WellFormed = Schema.String.pipe(
+  Schema.filter((text) => text.isWellFormed() || "must be well-formed Unicode", { identifier: "WellFormed" })
+)
+
+const decoder = <A, I>(schema: Schema.Schema<A, I>, onExcessProperty: "error" | "ignore") => {
+  const decode = Schema.decodeUnknownEither(schema, { onExcessProperty })
+  return (bytes: Uint8Array): Either.Either<A, Reason> => {
+    let value: unknown
+    try {
+      value = JSON.parse(utf8.decode(bytes))
+    } catch {
+      // Both throw for one reason only: the bytes are not UTF-8, or the text is not JSON.
+      return Either.left("json")
+    }
+    return Either.mapLeft(decode(value), () => "shape" as const)
+  }
+}
+
+/** Reads `schema` and nothing beside it: an excess key is of another shape. */
+export const strict = <A, I>(schema: Schema.Schema<A, I>) => decoder(schema, "error")
+
+/** Reads `schema` and ignores keys it does not know, so that the format can grow. */
+export const open = <A, I>(schema: Schema.Schema<A, I>) => decoder(schema, "ignore")
+
+/** UTF-8 bytes of `value` as JSON. */
+export const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))

@@ -1,0 +1,115 @@
+/**
+ * What both sides speak over: lines in, bytes out. One file implements it on a `node:net` socket, one in memory; neither
+ * server nor client knows which.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Fault } from "./Fault.js"
+import { Framer, lineLimit } from "./Framer.js"
+
+/**
+ * The network's own failures: `refused` (nobody listens there), `unreachable` (no way or no such host), `lost` (an
+ * established connection broke), `in-use` (the port to listen on is taken), `denied` (not allowed to listen there).
+ */
+export class TransportError extends Schema.TaggedError<TransportError>()("TransportError", {
+  reason: Schema.Literal("refused", "unreachable", "lost", "in-use", "denied"),
+  message: Schema.String
+}) {}
+
+/** A connection. It lives in the Scope it was made in, which destroys it. */
+export interface Transport {
+  /** The other side's address, for log lines. */
+  readonly address: string
+  /**
+   * Lines without their newline, to be run once. Bounded: nothing is read ahead of who takes. It ends when the other
+   * side has ended in good order; a partial line at the end, an empty and a long one are faults.
+   */
+  readonly lines: Stream.Stream<string, TransportError | Fault>
+  /** From now on lines may be 64 KiB long; until then 1 KiB. Also for what has come and was not taken yet. */
+  readonly trust: () => void
+  /** Sends bytes, at once and in the order of the calls; returns how many bytes wait to be sent. A no-op once ended. */
+  readonly write: (bytes: Uint8Array) => number
+  /** Waits until few enough bytes wait that writing makes sense again, or the connection has ended. */
+  readonly drained: Effect.Effect<void>
+  /** Ends this side after what was written, then reads off what still comes until the other side has ended as well. */
+  readonly end: Effect.Effect<void>
+}
+
+/** Where clients come from. */
+export class Listener extends Context.Tag("fernet-chat/Listener")<
+  Listener,
+  {
+    /** Where it listens, as `host:port`. */
+    readonly address: string
+    /** The next connection, which lives in the Scope it is accepted in. */
+    readonly accept: Effect.Effect<Transport, never, Scope.Scope>
+  }
+>() {}
+
+/** The way to a server. */
+export class Dialer extends Context.Tag("fernet-chat/Dialer")<
+  Dialer,
+  {
+    /** Whom it calls, as `host:port`. */
+    readonly address: string
+    /** A new connection, which lives in the Scope it is made in. */
+    readonly dial: Effect.Effect<Transport, TransportError, Scope.Scope>
+  }
+>() {}
+
+/** What an implementation brings; framing is common to all. */
+export interface Pipe extends Pick<Transport, "address" | "write" | "drained" | "end"> {
+  /** The next bytes that came. Fails with nothing at the end of the stream. */
+  readonly read: Effect.Effect<Uint8Array, Option.Option<TransportError>>
+}
+
+/** A Transport over a pipe of bytes. */
+export const make = (pipe: Pipe): Transport => {
+  const framer = new Framer()
+
+  // One line at a time until the limit is final, because taking a line may raise the limit of the next; then all.
+  const take = (): Either.Either<ReadonlyArray<string>, Fault> => {
+    const lines: Array<string> = []
+    for (;;) {
+      const line = framer.next()
+      // A fault behind good lines comes again when those have been taken.
+      if (Either.isLeft(line)) return lines.length > 0 ? Either.right(lines) : Either.left(line.left)
+      if (line.right === undefined) return Either.right(lines)
+      lines.push(line.right)
+      if (framer.limit < lineLimit) return Either.right(lines)
+    }
+  }
+
+  const next: Effect.Effect<Chunk.Chunk<string>, Option.Option<TransportError | Fault>> = Effect.suspend(() => {
+    const taken = take()
+    if (Either.isLeft(taken)) return Effect.fail(Option.some(taken.left))
+    if (taken.right.length > 0) return Effect.succeed(Chunk.unsafeFromArray(taken.right))
+    return pipe.read.pipe(
+      Effect.catchAll((error) => {
+        const end = framer.end()
+        return Effect.fail(Option.isNone(error) && Either.isLeft(end) ? Option.some(end.left) : error)
+      }),
+      Effect.flatMap((bytes) => {
+        framer.push(bytes)
+        return next
+      })
+    )
+  })
+
+  return {
+    address: pipe.address,
+    lines: Stream.repeatEffectChunkOption(next),
+    trust: () => {
+      framer.limit = lineLimit
+    },
+    write: pipe.write,
+    drained: pipe.drained,
+    end: pipe.end
+  }
+}

@@ -1,0 +1,196 @@
+/** Transport on TCP: the one file that knows node:net. */
+import * as Net from "node:net"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Transport from "./Transport.js"
+
+/** Where to listen or whom to call. */
+export interface Address {
+  readonly host: string
+  /** 0 to 65535; a server on port 0 takes a free one. */
+  readonly port: number
+}
+
+/** Where a chat is when nothing else is said. */
+export const defaultAddress: Address = { host: "127.0.0.1", port: 55555 }
+
+/** `host:port`, with brackets around an IPv6 address. */
+export const format = ({ host, port }: Address): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+
+const lost = (error: Error) =>
+  new Transport.TransportError({ reason: "lost", message: `the connection was lost (${error.message})` })
+
+/** A socket that its Scope destroys. */
+const scoped = <E, R>(socket: Effect.Effect<Net.Socket, E, R>): Effect.Effect<Net.Socket, E, R | Scope.Scope> =>
+  Effect.acquireRelease(socket, (opened) => Effect.sync(() => opened.destroy()))
+
+/**
+ * A connected socket as a Transport. Reads are bounded by pause and resume: a chunk is taken off the socket only when
+ * somebody asks, so at most one waits here.
+ */
+const fromSocket = (socket: Net.Socket): Transport.Transport => {
+  type Read = Transport.Pipe["read"]
+  const waiting: Array<Uint8Array> = []
+  let ended: Read | undefined
+  let discarding = false
+  let reader: ((read: Read) => void) | undefined
+
+  const finish = (read: Read) => {
+    ended ??= read
+    reader?.(ended)
+    reader = undefined
+  }
+  socket.setNoDelay(true)
+  socket.on("data", (chunk) => {
+    if (discarding) return
+    if (reader === undefined) {
+      waiting.push(chunk)
+      socket.pause()
+    } else {
+      const resume = reader
+      reader = undefined
+      resume(Effect.succeed(chunk))
+    }
+  })
+  socket.on("end", () => finish(Effect.fail(Option.none())))
+  socket.on("error", (error) => finish(Effect.fail(Option.some(lost(error)))))
+  socket.on("close", () => finish(Effect.fail(Option.none())))
+  // It may have broken while it waited its turn, when nobody listened here.
+  if (socket.destroyed) finish(Effect.fail(Option.none()))
+  socket.pause()
+
+  const until = (event: "drain" | "close", done: () => boolean): Effect.Effect<void> =>
+    Effect.async((resume) => {
+      if (done()) return resume(Effect.void)
+      const stop = () => {
+        socket.off(event, proceed)
+        socket.off("close", proceed)
+      }
+      const proceed = () => {
+        stop()
+        resume(Effect.void)
+      }
+      socket.on(event, proceed)
+      socket.on("close", proceed)
+      return Effect.sync(stop)
+    })
+
+  return Transport.make({
+    address: format({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 }),
+    read: Effect.async((resume) => {
+      const chunk = waiting.shift()
+      if (chunk !== undefined) return resume(Effect.succeed(chunk))
+      if (ended !== undefined) return resume(ended)
+      reader = resume
+      socket.resume()
+      return Effect.sync(() => {
+        reader = undefined
+      })
+    }),
+    write: (bytes) => {
+      if (socket.writable) socket.write(bytes)
+      return socket.writableLength
+    },
+    drained: until("drain", () => socket.destroyed || !socket.writableNeedDrain),
+    end: Effect.suspend(() => {
+      discarding = true
+      waiting.length = 0
+      socket.end()
+      socket.resume()
+      return until("close", () => socket.destroyed)
+    })
+  })
+}
+
+const listenError = (address: Address, error: NodeJS.ErrnoException): Transport.TransportError => {
+  const at = format(address)
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new Transport.TransportError({
+        reason: "in-use",
+        message: `${at} is in use: stop what listens there, or choose another port with --port`
+      })
+    case "EACCES":
+      return new Transport.TransportError({
+        reason: "denied",
+        message: `not allowed to listen on ${at}: choose a port above 1023 with --port`
+      })
+    default:
+      return new Transport.TransportError({
+        reason: "unreachable",
+        message: `cannot listen on ${at} (${error.message}): choose an address of this machine with --host`
+      })
+  }
+}
+
+/** Listens on `address` for the life of the layer. */
+export const layerListener = (address: Address): Layer.Layer<Transport.Listener, Transport.TransportError> =>
+  Layer.scoped(
+    Transport.Listener,
+    Effect.gen(function* () {
+      const arrived = yield* Queue.unbounded<Net.Socket>()
+      const open = new Set<Net.Socket>()
+      const server = yield* Effect.acquireRelease(
+        Effect.async<Net.Server, Transport.TransportError>((resume) => {
+          const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
+            open.add(socket)
+            socket.on("close", () => open.delete(socket))
+            // A socket may break while it waits its turn; who takes it finds it ended.
+            socket.on("error", () => socket.destroy())
+            Queue.unsafeOffer(arrived, socket)
+          })
+          server.once("error", (error) => resume(Effect.fail(listenError(address, error))))
+          server.listen({ host: address.host, port: address.port, backlog: 1024 }, () => resume(Effect.succeed(server)))
+        }),
+        (server) =>
+          Effect.sync(() => {
+            server.close()
+            // Connections end with their own scopes; what is left here was taken by nobody.
+            for (const socket of open) socket.destroy()
+          })
+      )
+      const bound = server.address()
+      const port = bound !== null && typeof bound === "object" ? bound.port : address.port
+      return {
+        address: format({ host: address.host, port }),
+        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(Queue.take(arrived))), fromSocket))
+      }
+    })
+  )
+
+const dialError = (address: Address, error: NodeJS.ErrnoException): Transport.TransportError => {
+  const at = format(address)
+  return error.code === "ECONNREFUSED"
+    ? new Transport.TransportError({
+        reason: "refused",
+        message: `nobody answers at ${at}: is the server running (chat s), and are host and port right?`
+      })
+    : new Transport.TransportError({ reason: "unreachable", message: `cannot reach ${at} (${error.message})` })
+}
+
+const connected = (socket: Net.Socket, address: Address): Effect.Effect<void, Transport.TransportError> =>
+  Effect.async((resume) => {
+    const failed = (error: Error) => resume(Effect.fail(dialError(address, error)))
+    socket.once("error", failed)
+    socket.once("connect", () => {
+      socket.off("error", failed)
+      resume(Effect.void)
+    })
+  })
+
+/** Calls `address`, anew for each connection. */
+export const layerDialer = (address: Address): Layer.Layer<Transport.Dialer> =>
+  Layer.succeed(Transport.Dialer, {
+    address: format(address),
+    dial: Effect.gen(function* () {
+      const socket = yield* scoped(
+        Effect.sync(() => Net.connect({ host: address.host, port: address.port, allowHalfOpen: true }))
+      )
+      yield* connected(socket, address)
+      return fromSocket(socket)
+    })
+  })
