@@ -1,0 +1,331 @@
+/** The command: specification first, handlers below, and at the end the edge that runs it. */
+import { createInterface } from "node:readline"
+import { stripVTControlCharacters } from "node:util"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import packageJson from "../package.json" with { type: "json" }
+import * as Client from "./client/Client.js"
+import * as Plain from "./client/terminal/Plain.js"
+import * as Prompt from "./client/terminal/Prompt.js"
+import * as Fernet from "./domain/Fernet.js"
+import * as KeyFile from "./domain/KeyFile.js"
+import * as Keys from "./domain/Keys.js"
+import * as TransportTcp from "./domain/TransportTcp.js"
+import * as Log from "./server/Log.js"
+import * as Server from "./server/Server.js"
+
+// ---- Specification ----
+
+/** A setting that an environment variable may give; an empty variable gives nothing. */
+const fallback = (name: string) => Config.nonEmptyString(name)
+
+const host = (description: string) =>
+  Options.text("host").pipe(
+    Options.withDescription(`${description} ($CHAT_HOST)`),
+    Options.withFallbackConfig(fallback("CHAT_HOST")),
+    Options.withDefault(TransportTcp.defaultAddress.host)
+  )
+
+const port = Options.integer("port").pipe(
+  Options.withDescription("TCP port, 0 to 65535 ($CHAT_PORT)"),
+  Options.withFallbackConfig(Config.integer("CHAT_PORT")),
+  Options.withSchema(
+    Schema.Int.pipe(Schema.between(0, 65_535, { message: () => "a port is a number from 0 to 65535" }))
+  ),
+  Options.withDefault(TransportTcp.defaultAddress.port)
+)
+
+const keyFile = Options.text("key-file").pipe(
+  Options.withDescription(
+    "file that holds the key, - for standard input; else $CHAT_KEY_FILE, else the key in $CHAT_KEY, else secret.key"
+  ),
+  Options.optional
+)
+
+const nick = Options.text("nick").pipe(
+  Options.withDescription("what you are called ($CHAT_NICK); asked for on a terminal"),
+  Options.withFallbackConfig(fallback("CHAT_NICK")),
+  Options.optional
+)
+
+const serverOptions = { host: host("address to listen on; 0.0.0.0 lets other machines in"), port, keyFile }
+const clientOptions = { host: host("the server's name or address"), port, keyFile, nick }
+
+const keygenOptions = {
+  output: Options.text("output").pipe(
+    Options.withAlias("o"),
+    Options.withDescription("file to write (default secret.key, with --server server.key), - for standard output"),
+    Options.optional
+  ),
+  force: Options.boolean("force").pipe(Options.withDescription("replace a file that is there already")),
+  server: Options.boolean("server").pipe(
+    Options.withDescription("derive the server key of a room key: it admits members and opens no text")
+  ),
+  keyFile
+}
+
+const serveText = "Serve a chat. Makes secret.key when there is no key yet."
+const joinText = "Join a chat. Without a terminal, says each line of standard input, and leaves at its end."
+
+const serverCommand = (name: string) =>
+  Command.make(name, serverOptions, (options) => serve(options)).pipe(Command.withDescription(serveText))
+const clientCommand = (name: string) =>
+  Command.make(name, clientOptions, (options) => join(options)).pipe(Command.withDescription(joinText))
+const keygenCommand = Command.make("keygen", keygenOptions, (options) => keygen(options)).pipe(
+  Command.withDescription("Make a room key, or derive a server key from one. Never overwrites without --force.")
+)
+
+const chat = Command.make("chat", {}, () => new Alone()).pipe(
+  Command.withDescription(
+    "A group chat for people who share one key. Alone on a terminal, asks whether to serve or join."
+  ),
+  Command.withSubcommands([
+    serverCommand("s"),
+    clientCommand("c"),
+    keygenCommand,
+    serverCommand("server"),
+    clientCommand("client")
+  ])
+)
+
+const cli = Command.run(chat, { name: "fernet-chat", version: packageJson.version, executable: "chat" })
+
+type ServerOptions = Command.Command.ParseConfig<typeof serverOptions>
+type ClientOptions = Command.Command.ParseConfig<typeof clientOptions>
+type KeygenOptions = Command.Command.ParseConfig<typeof keygenOptions>
+
+// ---- Handlers ----
+
+/** `chat` was called without anything else. */
+class Alone extends Data.TaggedError("Alone") {}
+
+/** The command was called in a way that cannot be obeyed. */
+class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
+
+/** Some of what was asked for could not be done, and standard error has said what. */
+class Incomplete extends Data.TaggedError("Incomplete") {}
+
+const { stdin, stdout } = process
+const terminal = stdin.isTTY && stdout.isTTY ? { input: stdin, output: stdout } : undefined
+
+const readStdin = Effect.promise(async () => {
+  const chunks: Array<Uint8Array> = []
+  for await (const chunk of stdin) chunks.push(chunk)
+  return Buffer.concat(chunks).toString("utf8")
+})
+
+/** Where the key is. */
+type KeySource =
+  | { readonly _tag: "File"; readonly path: string }
+  | { readonly _tag: "Stdin" }
+  | { readonly _tag: "Environment"; readonly text: Redacted.Redacted }
+
+const environment = (name: string) => Config.option(Config.nonEmptyString(name))
+
+/** The flag, then CHAT_KEY_FILE, then CHAT_KEY, then ./secret.key. */
+const keySource = Effect.fn("keySource")(function* (flag: Option.Option<string>) {
+  const named = Option.isSome(flag) ? flag : yield* environment("CHAT_KEY_FILE")
+  const text = yield* environment("CHAT_KEY")
+  if (Option.isNone(named) && Option.isSome(text)) {
+    return { _tag: "Environment", text: Redacted.make(text.value) } satisfies KeySource
+  }
+  const path = Option.getOrElse(named, () => KeyFile.defaultPath)
+  return path === "-" ? ({ _tag: "Stdin" } satisfies KeySource) : ({ _tag: "File", path } satisfies KeySource)
+})
+
+const loadKeys = Effect.fn("loadKeys")(function* (source: KeySource) {
+  switch (source._tag) {
+    case "Environment":
+      return yield* KeyFile.parse("$CHAT_KEY", Redacted.value(source.text))
+    case "Stdin":
+      return yield* KeyFile.parse("standard input", yield* readStdin)
+    case "File":
+      return yield* KeyFile.load(source.path)
+  }
+})
+
+const newRoomKeys = Effect.map(Keys.generate, (key): Keys.KeySet => ({ _tag: "RoomKeys", keys: [key] }))
+
+const keygen = Effect.fn("keygen")(function* ({ force, keyFile, output, server }: KeygenOptions) {
+  const path = Option.getOrElse(output, () => (server ? "server.key" : KeyFile.defaultPath))
+  const keys: Keys.KeySet = server
+    ? { _tag: "ServerKeys", keys: Keys.serverKeys(yield* loadKeys(yield* keySource(keyFile))) }
+    : yield* newRoomKeys
+  if (path === "-") return yield* Console.log(Keys.format(keys).trimEnd())
+  yield* KeyFile.create(path, keys, { force })
+  yield* Console.log(
+    server
+      ? `wrote ${path}: serve with it (chat s --key-file ${path}), and keep the room key off that machine`
+      : `wrote ${path}: give it to those who may join, by a way nobody else can read`
+  )
+})
+
+/** Makes the key file that `chat s` misses. */
+const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
+  const keys = yield* newRoomKeys
+  yield* KeyFile.create(path, keys)
+  yield* Console.log(`made ${path}: whoever has this key can join and read along`)
+  return keys
+})
+
+const isLoopback = (address: string) => /^(localhost|127\.[\d.]+|::1)$/.test(address)
+
+const serve = Effect.fn("serve")(function* ({ host, keyFile, port }: ServerOptions) {
+  const source = yield* keySource(keyFile)
+  const keys = yield* loadKeys(source).pipe(
+    Effect.catchIf(
+      (error) => source._tag === "File" && error._tag === "KeyError" && error.reason === "missing",
+      () => makeKeyFile(source._tag === "File" ? source.path : KeyFile.defaultPath)
+    )
+  )
+  yield* Effect.gen(function* () {
+    const server = yield* Server.Server
+    const port = server.address.slice(server.address.lastIndexOf(":") + 1)
+    const where = port === String(TransportTcp.defaultAddress.port) ? "" : ` --port ${port}`
+    yield* Console.log(
+      [
+        `serving on ${server.address} (Ctrl-C ends it)`,
+        `  join from here:   chat c --nick NAME${where}`,
+        isLoopback(host)
+          ? "  let others in:    serve with --host 0.0.0.0, and give them the key file by a way nobody else can read"
+          : `  let others in:    give them the key file by a way nobody else can read; they run
+                    chat c --host ADDRESS${where} --key-file secret.key --nick NAME`
+      ].join("\n")
+    )
+    return yield* server.join
+  }).pipe(
+    Effect.provide(
+      Server.layer({ keys: Keys.serverKeys(keys) }).pipe(
+        Layer.provide([TransportTcp.layerListener({ host, port }), Log.layerMemory(), Fernet.layer])
+      )
+    )
+  )
+})
+
+const askNick = Effect.gen(function* () {
+  const missing = new UsageError({ message: "a nick is missing: give --nick NAME, or set CHAT_NICK" })
+  if (terminal === undefined) return yield* missing
+  const answer = yield* Prompt.ask(terminal, "nick: ")
+  return answer === undefined || answer === "" ? yield* missing : answer
+})
+
+/** Standard input by lines; none where it has already been read for the key. */
+const inputLines = (used: boolean): Stream.Stream<string> =>
+  used
+    ? Stream.never
+    : Stream.suspend(() => Stream.orDie(Stream.fromAsyncIterable(createInterface({ input: stdin }), (error) => error)))
+
+const join = Effect.fn("join")(function* ({ host, keyFile, nick, port }: ClientOptions) {
+  const source = yield* keySource(keyFile)
+  const keys = yield* Keys.roomKeys(yield* loadKeys(source))
+  const name = Option.isSome(nick) ? nick.value : yield* askNick
+  const client = Client.layer({ keys, nick: name }).pipe(
+    Layer.provide([TransportTcp.layerDialer({ host, port }), Fernet.layer])
+  )
+  if (terminal !== undefined) return yield* Effect.provide(Prompt.run(terminal), client)
+  exitWhenInterrupted = 130
+  const refused = yield* Plain.run({
+    input: inputLines(source._tag === "Stdin"),
+    output: Console.log,
+    problem: report
+  }).pipe(Effect.provide(client))
+  if (refused > 0) return yield* new Incomplete()
+})
+
+/** What `chat` alone stands for: on a terminal the user is asked, elsewhere it is help. */
+const choose = Effect.gen(function* () {
+  const answer = terminal === undefined ? undefined : yield* Prompt.ask(terminal, "server or client? (s/c) ")
+  return answer === "s" || answer === "c" ? answer : "--help"
+})
+
+// ---- The edge ----
+
+/** What the command exits with when it is interrupted: a server and a terminal are meant to be, a pipe is not. */
+let exitWhenInterrupted = 0
+
+/** A line of this command's own on standard error. */
+function report(line: string): Effect.Effect<void> {
+  return Effect.sync(() => void process.stderr.write(`chat: ${line}\n`))
+}
+
+/** Errors of usage come as a document with colours: one line of it is enough. */
+const usage = (error: ValidationError.ValidationError): string =>
+  stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).replace(/\s+/g, " ").trim()
+
+const reportCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
+  const failure = Option.getOrUndefined(Cause.failureOption(cause))
+  if (failure instanceof Incomplete) return Effect.void
+  if (ValidationError.isValidationError(failure)) return report(`${usage(failure)} (chat --help shows how)`)
+  return report(failure instanceof Error ? failure.message : Cause.pretty(cause))
+}
+
+const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.isInterruptedOnly(exit.cause)) return exitWhenInterrupted
+  const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
+  return ValidationError.isValidationError(failure) || failure instanceof UsageError ? 2 : 1
+}
+
+/** One line an event of the server, on standard error. */
+const logger = Logger.make(({ annotations, date, logLevel, message }) => {
+  const level = logLevel._tag === "Info" ? "" : `${logLevel.label} `
+  const context = [...annotations].map(([key, value]) => ` ${key}=${String(value)}`).join("")
+  const text = Array.isArray(message) ? message.join(" ") : String(message)
+  process.stderr.write(`${date.toISOString()} ${level}${text}${context}\n`)
+})
+
+/** Colours go to terminals only; errors of usage are reported once, at the end. */
+const edgeConsole = (console: Console.Console): Console.Console => ({
+  ...console,
+  log: (...lines) =>
+    Effect.sync(() => {
+      const text = `${lines.join(" ")}\n`
+      stdout.write(stdout.isTTY ? text : stripVTControlCharacters(text))
+    }),
+  error: () => Effect.void
+})
+
+stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // Nobody reads any more: leave in good order, and say nothing.
+  if (error.code !== "EPIPE") throw error
+  exitWhenInterrupted = 0
+  process.kill(process.pid, "SIGTERM")
+})
+
+const main = Effect.catchTag(cli(process.argv), "Alone", () =>
+  Effect.flatMap(choose, (argument) => cli([...process.argv.slice(0, 2), argument]))
+)
+
+Console.consoleWith((console) => Effect.withConsole(main, edgeConsole(console))).pipe(
+  Effect.tapErrorCause(reportCause),
+  Effect.provide([
+    NodeFileSystem.layer,
+    NodePath.layer,
+    NodeTerminal.layer,
+    Logger.replace(Logger.defaultLogger, logger)
+  ]),
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    teardown: (exit, onExit) => onExit(exitCode(exit))
+  })
+)

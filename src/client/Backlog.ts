@@ -1,0 +1,55 @@
+/**
+ * What has happened, kept once for all who watch: each subscriber reads at its own pace from the same bounded list, and
+ * the writer never waits. Whoever falls behind by more than the list holds is told so, and loses nothing unnoticed.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { Signal } from "../domain/Signal.js"
+
+/** A subscriber was too slow: `missed` entries had to be dropped before it took them. */
+export class Lagged extends Schema.TaggedError<Lagged>()("Lagged", { missed: Schema.Number }) {
+  override get message(): string {
+    return `${this.missed} entries came faster than they were taken, and are gone: subscribe again, and read faster`
+  }
+}
+
+export class Backlog<A, E> {
+  private readonly items: Array<A> = []
+  private dropped = 0
+  private ended: Effect.Effect<never, Option.Option<E>> | undefined
+  private readonly changed = new Signal()
+
+  /** Keeps at least the newest `capacity` items, at most twice as many. */
+  constructor(private readonly capacity: number) {}
+
+  push(item: A): void {
+    this.items.push(item)
+    // Dropped in bulk, so that an item is moved once in a while and not at every push.
+    if (this.items.length > 2 * this.capacity) {
+      this.dropped += this.items.splice(0, this.items.length - this.capacity).length
+    }
+    this.changed.notify()
+  }
+
+  /** Nothing more will come. Subscribers end, or fail with `error`, once they have read what there is. */
+  end(error: Option.Option<E>): void {
+    this.ended ??= Effect.fail(error)
+    this.changed.notify()
+  }
+
+  /** All items from the oldest still kept, and what will come. */
+  readonly stream: Stream.Stream<A, E | Lagged> = Stream.suspend(() => {
+    let next = this.dropped
+    const pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E | Lagged>> = Effect.suspend(() => {
+      if (next < this.dropped) return Effect.fail(Option.some(new Lagged({ missed: this.dropped - next })))
+      const items = this.items.slice(next - this.dropped)
+      next += items.length
+      if (items.length > 0) return Effect.succeed(Chunk.unsafeFromArray(items))
+      return this.ended ?? Effect.zipRight(this.changed.wait, pull)
+    })
+    return Stream.repeatEffectChunkOption(pull)
+  })
+}

@@ -1,0 +1,374 @@
+/**
+ * A member of a room: joins over any Transport, follows the log, opens and seals texts. What comes is applied as it
+ * arrives, whether or not anybody watches.
+ */
+import { Buffer } from "node:buffer"
+import * as Arr from "effect/Array"
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type * as Subscribable from "effect/Subscribable"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Base64Url from "../domain/Base64Url.js"
+import { Entropy } from "../domain/Entropy.js"
+import type { Fault } from "../domain/Fault.js"
+import { Fernet } from "../domain/Fernet.js"
+import * as Handshake from "../domain/Handshake.js"
+import * as Keys from "../domain/Keys.js"
+import * as Nickname from "../domain/Nickname.js"
+import * as Protocol from "../domain/Protocol.js"
+import * as Roster from "../domain/Roster.js"
+import * as Seal from "../domain/Seal.js"
+import * as Transport from "../domain/Transport.js"
+import * as Wire from "../domain/Wire.js"
+import * as Backlog from "./Backlog.js"
+import * as Entry from "./Entry.js"
+import * as Outbox from "./Outbox.js"
+import * as Replica from "./Replica.js"
+
+/** Entries that a subscriber of `events` may be behind before it fails with `Lagged`. */
+export const backlog = 10_000
+
+/** How long the server may take until Welcome, and to answer a Leave. */
+const joinTime = "10 seconds"
+const leaveTime = "5 seconds"
+
+/**
+ * Why joining failed: `unreachable` (nobody answers there), `wrong-key` (or not this chat), `version`, `nick-taken`,
+ * `nick-invalid`, or the reason of the server's Bye.
+ */
+export class JoinError extends Schema.TaggedError<JoinError>()("JoinError", {
+  reason: Schema.Literal(
+    "unreachable",
+    "wrong-key",
+    "version",
+    "nick-taken",
+    "nick-invalid",
+    ...Protocol.ByeReason.literals
+  ),
+  message: Schema.String
+}) {}
+
+/** Why a session ended: the reason of the server's Bye, `lost` (without one), or `fault` (the server broke a rule). */
+export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnected", {
+  reason: Schema.Literal("lost", "fault", ...Protocol.ByeReason.literals),
+  message: Schema.String
+}) {}
+
+/**
+ * Why a text was not said: `text` (it cannot be: see the message), `closed` (the session ended first; whether the text
+ * is in the log is not known), `altered` (the log holds something else in its place).
+ */
+export class SayError extends Schema.TaggedError<SayError>()("SayError", {
+  reason: Schema.Literal("text", "closed", "altered"),
+  message: Schema.String
+}) {}
+
+/** Why a nick was not changed. */
+export class RenameError extends Schema.TaggedError<RenameError>()("RenameError", {
+  reason: Schema.Literal("nick-taken", "nick-invalid", "closed"),
+  message: Schema.String
+}) {}
+
+export type Status =
+  | { readonly _tag: "Online" }
+  /** For good: a client is one session. */
+  | { readonly _tag: "Closed"; readonly reason: Disconnected["reason"] }
+
+export interface Shape {
+  /** This member's id: entries with a smaller `seq` are from before it joined. */
+  readonly member: Protocol.MemberId
+  /** The id of the log that `seq` counts in. */
+  readonly log: Protocol.LogId
+  /** The nick as it is now. */
+  readonly nick: Effect.Effect<string>
+  /**
+   * What the log holds, in order, from the oldest entry this client keeps (the history it was told, up to 10,000) and
+   * on. It ends when the member has left, and fails when the session ended otherwise or the subscriber fell behind.
+   */
+  readonly events: Stream.Stream<Entry.Entry, Disconnected | Backlog.Lagged>
+  /** Says a text of 1 to 4,000 code points; done when it is in the log. `me` makes it an action. */
+  readonly say: (text: string, options?: { readonly me?: boolean }) => Effect.Effect<Entry.Said, SayError>
+  /** Takes another nick; done when the log says so. Texts said meanwhile wait for it. */
+  readonly rename: (nick: string) => Effect.Effect<string, RenameError>
+  /** Who is here, oneself included, in the order they first came. */
+  readonly members: Effect.Effect<ReadonlyArray<Protocol.Member>>
+  readonly status: Subscribable.Subscribable<Status>
+  /** Leaves the room, and waits for the server to say so, 5 seconds at most. Closing the Scope does the same. */
+  readonly leave: Effect.Effect<void>
+}
+
+export class Client extends Context.Tag("fernet-chat/Client")<Client, Shape>() {}
+
+export interface Options {
+  /** The room keys: the first joins and seals, all of them open. */
+  readonly keys: Keys.Ring<Keys.RoomKey>
+  readonly nick: string
+}
+
+const byeMessages: Record<Protocol.ByeReason, string> = {
+  quit: "you have left",
+  "taken-over": "you have joined from elsewhere, and this connection was closed",
+  kicked: "the operator has put you out of the room",
+  banned: "the operator has shut you out of the room",
+  full: "the server is full: try again later",
+  slow: "this connection was too slow for what was said",
+  silent: "nothing was heard from this connection for too long",
+  protocol: "the server closed the connection because this client broke the protocol",
+  shutdown: "the server was shut down"
+}
+
+const altered = () => new SayError({ reason: "altered", message: "the log holds something else in place of this text" })
+
+const unreachable = (error: Transport.TransportError) =>
+  new JoinError({ reason: "unreachable", message: error.message })
+
+const wrongKey = (address: string) =>
+  new JoinError({
+    reason: "wrong-key",
+    message: `wrong key, or not this chat: ${address} closed the connection; compare your key file with the server's`
+  })
+
+const silent = (address: string) =>
+  new JoinError({ reason: "silent", message: `${address} does not answer as a chat would: are host and port right?` })
+
+const decodeText = Schema.decodeUnknownEither(Seal.Text)
+
+const invalidText = () =>
+  new SayError({ reason: "text", message: `a text has 1 to ${Seal.maxText} characters of well-formed Unicode` })
+
+const invalidNick = `a nick has at most ${Nickname.maxBytes} bytes`
+
+/** Shakes hands with the first key. Whatever else but a good answer comes back, it is not this chat. */
+const shakeHands = Effect.fnUntraced(function* (
+  transport: Transport.Transport,
+  pull: Effect.Effect<Chunk.Chunk<string>, unknown>,
+  options: Options,
+  address: string
+) {
+  const initiated = Handshake.initiate(Keys.serverKey(options.keys[0]), (yield* Entropy).bytes(32))
+  transport.write(Buffer.from(`${initiated.line}\n`))
+  const lines = yield* Effect.mapError(pull, () => wrongKey(address))
+  transport.trust()
+  return yield* Either.mapLeft(initiated.complete(Chunk.unsafeHead(lines)), (error) =>
+    error.reason === "version"
+      ? new JoinError({ reason: "version", message: `${address} speaks another version (${error.message})` })
+      : wrongKey(address)
+  )
+})
+
+/** Joins a room, and stays for the life of the Scope. */
+export const make = Effect.fn("Client.make")(function* (options: Options) {
+  const { address, dial } = yield* Transport.Dialer
+  const fernet = yield* Fernet
+  const entropy = yield* Entropy
+  const messageKeys = Arr.map(options.keys, Keys.messageKey)
+  if (!Nickname.fits(options.nick)) return yield* new JoinError({ reason: "nick-invalid", message: invalidNick })
+
+  const transport = yield* Effect.mapError(dial, unreachable)
+  const pull = yield* Stream.toPull(transport.lines)
+  const session = yield* shakeHands(transport, pull, options, address).pipe(
+    Effect.timeoutFail({ duration: joinTime, onTimeout: () => silent(address) })
+  )
+  const reader = new Wire.DownReader(fernet, session.down)
+  const writer = new Wire.Writer<Protocol.ClientMessage>(fernet, session.up, Protocol.maxMessages)
+  const send = (...messages: Arr.NonEmptyReadonlyArray<Protocol.ClientMessage>) =>
+    transport.write(writer.lines(messages))
+
+  let state = Replica.joining
+  let outbox = Outbox.make(0)
+  /** Who waits to see a text in the log, by its number. */
+  const waiting = new Map<number, { readonly text: string; readonly done: Deferred.Deferred<Entry.Said, SayError> }>()
+  /** The answer to our newest Nick, or the end of the session that came first. */
+  let answer = yield* Deferred.make<void, Protocol.Rejected | Disconnected>()
+  /** Open while texts wait that may be sent. */
+  const unsent = yield* Effect.makeLatch(false)
+  const entries = new Backlog.Backlog<Entry.Entry, Disconnected>(backlog)
+  const status = yield* SubscriptionRef.make<Status>({ _tag: "Online" })
+  const ended = yield* Deferred.make<never, Disconnected>()
+
+  const settle = (entry: Entry.Entry, n: Protocol.TextNumber) => {
+    outbox = Outbox.settle(outbox, n)
+    const waiter = waiting.get(n)
+    if (waiter === undefined) return
+    waiting.delete(n)
+    const same = entry._tag === "Said" && entry.text === waiter.text
+    Deferred.unsafeDone(waiter.done, same ? Effect.succeed(entry) : Effect.fail(altered()))
+  }
+
+  /** Applies events as they come. Every entry passes here, so it is a plain loop. */
+  const apply = (events: ReadonlyArray<Protocol.Event>): Either.Either<void, Fault> => {
+    for (const event of events) {
+      const next = Replica.event(state, event)
+      if (Either.isLeft(next)) return Either.left(next.left)
+      if (state._tag === "Present") {
+        const entry = Entry.read(fernet, messageKeys, state, event)
+        entries.push(entry)
+        if (event._tag === "Chat" && event.member === state.member) settle(entry, event.n)
+      }
+      state = next.right
+    }
+    return Either.right(undefined)
+  }
+
+  const answered = (outcome: Effect.Effect<void, Protocol.Rejected>) => {
+    Deferred.unsafeDone(answer, outcome)
+    unsent.unsafeOpen()
+  }
+
+  /** Takes in one line; tells whether the session goes on. */
+  const receive = (line: string): Either.Either<Option.Option<Protocol.ByeReason>, Fault> =>
+    Either.gen(function* () {
+      const { asking } = state
+      const group = state._tag === "Present" ? Option.getOrUndefined(state.group) : undefined
+      const received = yield* reader.read(line, group?.key)
+      let bye = Option.none<Protocol.ByeReason>()
+      if (received._tag === "Group") {
+        state = yield* Replica.group(state, received.frame)
+        yield* apply(received.frame.events)
+      } else {
+        for (const message of received.messages) {
+          state = yield* Replica.message(state, message)
+          if (message._tag === "Events") yield* apply(message.events)
+          else if (message._tag === "Ping") send({ _tag: "Pong", at: message.at })
+          else if (message._tag === "Rejected") answered(Effect.fail(message))
+          else if (message._tag === "Bye") bye = Option.some(message.reason)
+        }
+      }
+      if (asking && !state.asking) answered(Effect.void)
+      return bye
+    })
+
+  const close = Effect.fnUntraced(function* (error: Disconnected) {
+    yield* SubscriptionRef.set(status, { _tag: "Closed", reason: error.reason })
+    yield* Deferred.fail(ended, error)
+    yield* Deferred.fail(answer, error)
+    entries.end(error.reason === "quit" ? Option.none() : Option.some(error))
+    for (const { done } of waiting.values()) {
+      yield* Deferred.fail(done, new SayError({ reason: "closed", message: error.message }))
+    }
+    waiting.clear()
+    yield* Effect.timeoutOption(transport.end, leaveTime)
+  })
+
+  yield* Stream.fromPull(Effect.succeed(pull)).pipe(
+    Stream.mapEffect(receive),
+    Stream.filterMap((bye) => bye),
+    Stream.runHead,
+    Effect.matchEffect({
+      onSuccess: Option.match({
+        onNone: () => close(new Disconnected({ reason: "lost", message: "the connection to the server was lost" })),
+        onSome: (reason) => close(new Disconnected({ reason, message: byeMessages[reason] }))
+      }),
+      onFailure: (error) =>
+        close(new Disconnected({ reason: error._tag === "Fault" ? "fault" : "lost", message: error.message }))
+    }),
+    Effect.forkScoped
+  )
+
+  /** Sends one frame of what waits in the outbox; tells whether there was something. */
+  const flush = (): boolean => {
+    // While a Nick of ours waits for its answer, nobody knows which nick to seal under.
+    if (state._tag === "Joining" || state.asking) return false
+    const { log, member, nick } = state
+    const [next, items] = Outbox.take(outbox, Protocol.maxMessages)
+    outbox = next
+    if (!Arr.isNonEmptyReadonlyArray(items)) return false
+    const says = Arr.map(items, ({ me, n, text }): Protocol.Say => {
+      const content = { log, member, n, nick, text }
+      return { _tag: "Say", n, sealed: Seal.seal(fernet, messageKeys, me ? { ...content, me } : content) }
+    })
+    send(...says)
+    return true
+  }
+  yield* unsent.await.pipe(
+    // No faster than the network takes it.
+    Effect.zipRight(transport.drained),
+    Effect.zipRight(Effect.suspend(() => (flush() ? Effect.void : unsent.close))),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  const leave = Effect.gen(function* () {
+    if (yield* Deferred.isDone(ended)) return
+    while (flush());
+    send({ _tag: "Leave" })
+    yield* Deferred.await(ended).pipe(Effect.ignore, Effect.interruptible, Effect.timeoutOption(leaveTime))
+  })
+  yield* Effect.addFinalizer(() => leave)
+
+  const ticket = Protocol.Ticket.make(Base64Url.encode(entropy.bytes(16)))
+  send({ _tag: "Nick", nick: options.nick, ticket })
+  yield* Deferred.await(answer).pipe(
+    Effect.catchTags({
+      Rejected: ({ detail, reason }) => new JoinError({ reason, message: detail }),
+      // An end without a word before Welcome is how a server treats whom it does not know.
+      Disconnected: ({ message, reason }) =>
+        reason === "lost" || reason === "fault" ? wrongKey(address) : new JoinError({ reason, message })
+    }),
+    Effect.timeoutFail({ duration: joinTime, onTimeout: () => silent(address) })
+  )
+  const present = state
+  if (present._tag === "Joining") return yield* Effect.dieMessage("a Nick was answered without a Welcome")
+  const { log, member } = present
+
+  const renaming = yield* Effect.makeSemaphore(1)
+  /** Fails with the reason once the session has ended. */
+  const isOpen = Effect.flatMap(
+    Deferred.poll(ended),
+    Option.getOrElse(() => Effect.void)
+  )
+  const current = Effect.sync(() => (state._tag === "Present" ? state : present))
+
+  return Client.of({
+    log,
+    member,
+    nick: Effect.map(current, ({ nick }) => nick),
+    events: entries.stream,
+    members: Effect.map(current, ({ roster }) => Roster.members(roster)),
+    status,
+    leave,
+    say: Effect.fn("Client.say")(function* (text, { me = false } = {}) {
+      const valid = yield* Either.mapLeft(decodeText(text), invalidText)
+      const done = yield* Deferred.make<Entry.Said, SayError>()
+      yield* Effect.mapError(isOpen, ({ message }) => new SayError({ reason: "closed", message }))
+      const [next, item] = Outbox.add(outbox, valid, me)
+      outbox = next
+      waiting.set(item.n, { text, done })
+      unsent.unsafeOpen()
+      return yield* Deferred.await(done)
+    }),
+    rename: Effect.fn("Client.rename")(
+      function* (nick) {
+        if (!Nickname.fits(nick)) return yield* new RenameError({ reason: "nick-invalid", message: invalidNick })
+        const fresh = yield* Deferred.make<void, Protocol.Rejected | Disconnected>()
+        yield* Effect.gen(function* () {
+          yield* isOpen
+          answer = fresh
+          state = Replica.ask(state)
+          send({ _tag: "Nick", nick })
+          yield* Deferred.await(answer)
+        }).pipe(
+          Effect.catchTags({
+            Rejected: ({ detail, reason }) => new RenameError({ reason, message: detail }),
+            Disconnected: ({ message }) => new RenameError({ reason: "closed", message })
+          })
+        )
+        return (yield* current).nick
+      },
+      // One at a time and to its end: answers carry no name of what they answer.
+      Effect.uninterruptible,
+      renaming.withPermits(1)
+    )
+  })
+})
+
+/** A member of a room as a Layer: give it a Dialer and a Fernet. */
+export const layer = (options: Options): Layer.Layer<Client, JoinError, Transport.Dialer | Fernet> =>
+  Layer.scoped(Client, make(options))

@@ -1,0 +1,82 @@
+/** What a client shows of the log: events whose texts have been opened, or have turned out not to open. */
+import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import type * as Fernet from "../domain/Fernet.js"
+import type * as Keys from "../domain/Keys.js"
+import type * as Protocol from "../domain/Protocol.js"
+import * as Seal from "../domain/Seal.js"
+import type * as Replica from "./Replica.js"
+
+interface Text {
+  readonly seq: Protocol.Seq
+  /** When the server took it, in ms since 1970 by the server's clock. */
+  readonly at: number
+  readonly member: Protocol.MemberId
+  readonly n: Protocol.TextNumber
+}
+
+/** A text, as its author sealed it. */
+export interface Said extends Text {
+  readonly _tag: "Said"
+  /** The author's nick as sealed with the text. */
+  readonly nick: string
+  readonly text: Seal.Text
+  /** An action, as in "/me waves". */
+  readonly me: boolean
+  /** Said by this member. */
+  readonly own: boolean
+  /** Said before this member joined: told as history. */
+  readonly past: boolean
+}
+
+/** A text that is not what its author sealed for this place: see {@link Seal.Broken}; `number`: not the next of its author's. */
+export interface Unreadable extends Text {
+  readonly _tag: "Unreadable"
+  /** Whom the server names as its author. */
+  readonly nick: string
+  readonly reason: Seal.Broken | "number"
+}
+
+export type Entry = Said | Unreadable | Protocol.Joined | Protocol.Left | Protocol.Renamed | Protocol.Notice
+
+/** The entry that `event` makes for a client whose picture is `state`, before the event is applied to it. */
+export const read = (
+  fernet: Fernet.Shape,
+  keys: Keys.Ring<Keys.MessageKey>,
+  state: Replica.Present,
+  event: Protocol.Event
+): Entry => {
+  if (event._tag !== "Chat") return event
+  const { at, member, n, nick, seq } = event
+  const unreadable = (reason: Unreadable["reason"]): Unreadable => ({
+    _tag: "Unreadable",
+    seq,
+    at,
+    member,
+    n,
+    nick,
+    reason
+  })
+  // The first text seen of a member is taken as it comes; from there on each is the next, or something was left out.
+  const highest = HashMap.get(state.said, member)
+  if (Option.isSome(highest) && n !== highest.value + 1) return unreadable("number")
+  return Either.match(Seal.open(fernet, keys, state.log, event), {
+    onLeft: unreadable,
+    onRight: (content): Said => ({
+      _tag: "Said",
+      seq,
+      at,
+      member,
+      n,
+      nick: content.nick,
+      text: content.text,
+      me: content.me === true,
+      own: member === state.member,
+      past: seq < state.member
+    })
+  })
+}
+
+/** Whether `entry` is a text that somebody else has said since this member joined: what a bot answers. */
+export const isHeard = (entry: Entry): entry is Said => entry._tag === "Said" && !entry.own && !entry.past

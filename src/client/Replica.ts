@@ -1,0 +1,159 @@
+/**
+ * A client's picture of the room, as a pure fold over what the server says. Whatever the server may not say now, or not
+ * in this order, is a {@link Fault}.
+ */
+import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import { Fault } from "../domain/Fault.js"
+import * as Keys from "../domain/Keys.js"
+import * as Nickname from "../domain/Nickname.js"
+import * as Protocol from "../domain/Protocol.js"
+import * as Roster from "../domain/Roster.js"
+
+/** The key of the frames for all, and its number. */
+export interface Group {
+  readonly epoch: number
+  readonly key: Keys.Key<"group">
+}
+
+/** Before Welcome. */
+export interface Joining {
+  readonly _tag: "Joining"
+  /** Whether a Nick of ours waits for its answer: Welcome and the roster, Renamed, or Rejected. */
+  readonly asking: boolean
+  /** Whether Bye has come. */
+  readonly ended: boolean
+}
+
+/** From Welcome on. */
+export interface Present {
+  readonly _tag: "Present"
+  readonly asking: boolean
+  readonly ended: boolean
+  readonly log: Protocol.LogId
+  readonly member: Protocol.MemberId
+  readonly nick: string
+  /** Where the roster that came with Welcome stands; events up to here do not change it. */
+  readonly head: Protocol.Seq
+  /** The newest event applied. */
+  readonly last: Protocol.Position
+  /** How many members the roster has once all its pages have come. */
+  readonly count: number
+  readonly roster: Roster.Roster
+  readonly group: Option.Option<Group>
+  /** The highest number seen among the texts of each member. */
+  readonly said: HashMap.HashMap<Protocol.MemberId, number>
+}
+
+export type State = Joining | Present
+
+/** A client that has sent its first Nick. */
+export const joining: State = { _tag: "Joining", asking: true, ended: false }
+
+/** The state after sending another Nick. */
+export const ask = (state: State): State => ({ ...state, asking: true })
+
+type Result = Either.Either<State, Fault>
+
+const fault = (rule: Fault["rule"], detail: string): Either.Either<never, Fault> =>
+  Either.left(new Fault({ rule, detail }))
+
+const hasRoster = (state: Present): boolean => HashMap.size(state.roster) === state.count
+
+const lastOf = (state: State): Protocol.Position => (state._tag === "Present" ? state.last : Protocol.start)
+
+/** The state with the next event of the log applied. Events come by group frame, or in Events while catching up. */
+export const event = (state: State, event: Protocol.Event): Result => {
+  if (state._tag === "Joining" || state.ended) return fault("order", "an event came out of turn")
+  if (event.seq !== state.last + 1) return fault("sequence", `event ${event.seq} came after ${state.last}`)
+  const next = {
+    ...state,
+    last: event.seq,
+    roster: event.seq > state.head ? Roster.apply(state.roster, event) : state.roster
+  }
+  if (event._tag === "Chat") {
+    const highest = Option.getOrElse(HashMap.get(state.said, event.member), () => 0)
+    return Either.right({ ...next, said: HashMap.set(state.said, event.member, Math.max(highest, event.n)) })
+  }
+  if (event._tag === "Renamed" && event.member === state.member && event.seq > state.head) {
+    return Nickname.fits(event.nick)
+      ? Either.right({ ...next, nick: event.nick, asking: false })
+      : fault("shape", "the server gave a nick that is too long")
+  }
+  return Either.right(next)
+}
+
+const welcome = (state: State, message: Protocol.Welcome): Result => {
+  if (state._tag === "Present" || !state.asking) return fault("order", "a Welcome came out of turn")
+  if (message.after > message.head || message.member > message.head) return fault("log", "the log went back")
+  if (!Nickname.fits(message.nick)) return fault("shape", "the server gave a nick that is too long")
+  const { count, head, log, member, nick } = message
+  return Either.right({
+    _tag: "Present",
+    asking: true,
+    ended: false,
+    log,
+    member,
+    nick,
+    head,
+    last: message.after,
+    count,
+    roster: Roster.empty,
+    group: Option.none(),
+    said: HashMap.empty()
+  })
+}
+
+const rekey = (state: Present, { epoch, key }: Protocol.Rekey): Result => {
+  // The schema has seen to it that the key is one.
+  const told = Option.map(Keys.fromBase64Url<"group">(key), (key): Group => ({ epoch, key }))
+  const known = state.group
+  if (Option.isSome(known) && Option.isSome(told)) {
+    if (epoch < known.value.epoch) return fault("epoch", "the group key went back")
+    if (epoch === known.value.epoch && Keys.toBase64Url(known.value.key) !== key) {
+      return fault("epoch", "the group key changed within its epoch")
+    }
+  }
+  return Either.right({ ...state, group: told })
+}
+
+/** The state after a message to this client. Its events are applied one by one with {@link event}. */
+export const message = (state: State, message: Protocol.ServerMessage): Result => {
+  if (state.ended) return fault("order", "something came after Bye")
+  switch (message._tag) {
+    case "Welcome":
+      return welcome(state, message)
+    case "Rejected":
+      return state.asking && (state._tag === "Joining" || hasRoster(state))
+        ? Either.right({ ...state, asking: false })
+        : fault("order", "nothing was there to reject")
+    case "Ping":
+    case "Pong":
+      return message.last === lastOf(state)
+        ? Either.right(state)
+        : fault("robbed", `the server has written up to ${message.last}, here is ${lastOf(state)}`)
+    case "Bye":
+      return Either.right({ ...state, ended: true })
+    case "Members": {
+      if (state._tag === "Joining" || hasRoster(state)) return fault("order", "Members came out of turn")
+      const roster = Roster.add(state.roster, message.members)
+      const size = HashMap.size(roster)
+      return size === HashMap.size(state.roster) + message.members.length && size <= state.count
+        ? Either.right({ ...state, roster, asking: size < state.count })
+        : fault("shape", "the list of members contradicts itself")
+    }
+    case "Events":
+    case "Rekey":
+      if (state._tag === "Joining" || !hasRoster(state)) return fault("order", `${message._tag} came out of turn`)
+      return message._tag === "Rekey" ? rekey(state, message) : Either.right(state)
+    case "History":
+      return fault("order", "History came unasked")
+  }
+}
+
+/** The state after a frame for all, whose events are applied one by one with {@link event}. */
+export const group = (state: State, frame: Protocol.GroupFrame): Result =>
+  state._tag === "Present" && Option.exists(state.group, ({ epoch }) => epoch === frame.epoch)
+    ? Either.right(state)
+    : fault("epoch", `a frame of epoch ${frame.epoch} came out of turn`)

@@ -1,0 +1,134 @@
+/** The client on a terminal: a line to type on, and what happens above it. */
+import * as Readline from "node:readline"
+import type * as Tty from "node:tty"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Client } from "../Client.js"
+import * as Display from "./Display.js"
+import * as Input from "./Input.js"
+
+/** A terminal: where keys come from and what is drawn on. */
+export interface Terminal {
+  readonly input: Tty.ReadStream
+  readonly output: Tty.WriteStream
+}
+
+const open = ({ input, output }: Terminal, prompt: string): Effect.Effect<Readline.Interface, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => Readline.createInterface({ input, output, prompt, terminal: true })),
+    (readline) => Effect.sync(() => readline.close())
+  )
+
+/** Asks one question; nothing when it was left unanswered (Ctrl-C, Ctrl-D). */
+export const ask = (terminal: Terminal, question: string): Effect.Effect<string | undefined> =>
+  Effect.scoped(
+    Effect.flatMap(open(terminal, question), (readline) =>
+      Effect.async<string | undefined>((resume) => {
+        const give = (line: string | undefined) => {
+          // The shell's prompt must not end up behind the question.
+          if (line === undefined) terminal.output.write("\n")
+          resume(Effect.succeed(line))
+        }
+        readline.once("line", (line) => give(line.trim()))
+        readline.once("SIGINT", () => give(undefined))
+        readline.once("close", () => give(undefined))
+        readline.prompt()
+      })
+    )
+  )
+
+/** Erases what was typed and drawn on `rows` rows above the cursor, and stays there. */
+const erase = (output: Tty.WriteStream, rows: number): void => {
+  Readline.moveCursor(output, 0, -rows)
+  Readline.cursorTo(output, 0)
+  Readline.clearScreenDown(output)
+}
+
+const prompt = "> "
+
+/** Stays until the user leaves; fails when the session ends by itself. */
+export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
+  const { output } = terminal
+  const client = yield* Client
+  const readline = yield* open(terminal, prompt)
+  const inputs = yield* Queue.unbounded<Input.Input>()
+  const quit = yield* Deferred.make<void>()
+  let closed = false
+
+  /** Prints `text` above what is being typed, which stays as it is. */
+  const show = (text: string) =>
+    Effect.sync(() => {
+      if (closed) return output.write(`${text}\n`)
+      erase(output, readline.getCursorPos().rows)
+      output.write(`${text}\n`)
+      // Node moves up by the rows it drew last, which would erase what was just printed: there are none of them now.
+      Object.assign(readline, { prevRows: 0 })
+      readline.prompt(true)
+    })
+  const note = (text: string) => show(`-- ${text}`)
+
+  const obey = Effect.fnUntraced(function* (input: Input.Input) {
+    switch (input._tag) {
+      case "Say":
+        // What is said shows when it is in the log; only what is not is told here.
+        return yield* client.say(input.text, { me: input.me }).pipe(
+          Effect.catchAll((error) => note(`not said: ${error.message}`)),
+          Effect.asVoid
+        )
+      case "Nick":
+        return yield* client.rename(input.nick).pipe(
+          Effect.catchAll((error) => note(Display.oneLine(error.message))),
+          Effect.asVoid
+        )
+      case "Names": {
+        const members = yield* client.members
+        return yield* note(`${members.length} here: ${members.map(({ nick }) => Display.harmless(nick)).join(", ")}`)
+      }
+      case "Help":
+        return yield* show(Input.help.join("\n"))
+      case "Unknown":
+        return yield* note(`there is no /${Display.harmless(input.command)}: /help shows what there is`)
+      case "Quit":
+        return yield* Effect.asVoid(Deferred.succeed(quit, undefined))
+      case "Nothing":
+        return
+    }
+  })
+
+  // Leaving waits its turn behind what was typed before it.
+  const leave = () => void Queue.unsafeOffer(inputs, { _tag: "Quit" })
+  readline.on("line", (line) => {
+    // What was typed shows again when it is in the log; as typed it goes, with all the rows it had wrapped to.
+    const rows = Math.floor((prompt.length + line.length) / Math.max(output.columns, 1)) + 1
+    erase(output, rows)
+    Queue.unsafeOffer(inputs, Input.parse(line))
+    readline.prompt()
+  })
+  readline.on("SIGINT", () => {
+    if (readline.line === "") return leave()
+    // Ctrl-E and Ctrl-U: the whole line goes.
+    readline.write(null, { ctrl: true, name: "e" })
+    readline.write(null, { ctrl: true, name: "u" })
+  })
+  readline.on("close", () => {
+    closed = true
+    leave()
+  })
+  readline.prompt()
+
+  yield* Stream.fromQueue(inputs).pipe(
+    Stream.mapEffect(obey, { concurrency: "unbounded" }),
+    Stream.runDrain,
+    Effect.forkScoped
+  )
+  const showing = client.events.pipe(
+    Stream.runForEach((entry) => show(`${Display.time(entry.at)} ${Display.format(entry, Display.indented)}`))
+  )
+  yield* Effect.raceFirst(
+    showing,
+    Deferred.await(quit).pipe(Effect.zipRight(client.leave), Effect.zipRight(Effect.never))
+  )
+}, Effect.scoped)

@@ -1,0 +1,83 @@
+/**
+ * The writing half of a session: what goes to one client, in the order it is written. Everything here is synchronous,
+ * so that counting, encrypting and writing a frame are one step, whoever does it: Room, Hub or the session's own fiber.
+ */
+import type * as Arr from "effect/Array"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Fernet from "../domain/Fernet.js"
+import type * as Keys from "../domain/Keys.js"
+import * as Protocol from "../domain/Protocol.js"
+import type * as Roster from "../domain/Roster.js"
+import type * as Transport from "../domain/Transport.js"
+import * as Wire from "../domain/Wire.js"
+import type { LogError } from "./Log.js"
+
+/** What a new member is told first: its Welcome, and the roster at the Welcome's head. */
+export interface Admission {
+  readonly welcome: Protocol.Welcome
+  readonly roster: Roster.Roster
+}
+
+export class Downlink {
+  /** The last `seq` written here; Welcome's `after` until an event was, 0 before Welcome. */
+  last: Protocol.Position = Protocol.start
+  private open = true
+
+  private constructor(
+    private readonly transport: Transport.Transport,
+    private readonly writer: Wire.Writer<Protocol.ServerMessage>,
+    /** Done by the Room when the member has joined. */
+    readonly admitted: Deferred.Deferred<Admission>,
+    /** Open while the session has to stream from the log; closed while it is live, or waits to be. */
+    readonly behind: Effect.Latch,
+    /** Done when Bye was written, after which nothing follows; failed when the log cannot be read for this session. */
+    readonly closed: Deferred.Deferred<Protocol.ByeReason, LogError>
+  ) {}
+
+  /** The downlink of a session whose `down` key is `key`. */
+  static make = Effect.fnUntraced(function* (
+    transport: Transport.Transport,
+    fernet: Fernet.Shape,
+    key: Keys.Key<"down">
+  ) {
+    return new Downlink(
+      transport,
+      new Wire.Writer<Protocol.ServerMessage>(fernet, key),
+      yield* Deferred.make<Admission>(),
+      yield* Effect.makeLatch(false),
+      yield* Deferred.make<Protocol.ByeReason, LogError>()
+    )
+  })
+
+  /** False once Bye was written. */
+  get isOpen(): boolean {
+    return this.open
+  }
+
+  /** Writes messages to this client alone. */
+  send(...messages: Arr.NonEmptyReadonlyArray<Protocol.ServerMessage>): void {
+    if (this.open) this.transport.write(this.writer.lines(messages))
+  }
+
+  /** Writes events of the log to a session that catches up. They follow on {@link last}. */
+  events(events: Arr.NonEmptyReadonlyArray<Protocol.Event>): void {
+    for (const page of Wire.pages(events)) this.send({ _tag: "Events", events: page })
+    this.last = events.at(-1)?.seq ?? this.last
+  }
+
+  /** Writes lines that all live sessions share, the newest event in them being `last`; returns the bytes not yet sent. */
+  relay(lines: Uint8Array, last: Protocol.Position): number {
+    if (!this.open) return 0
+    this.last = last
+    return this.transport.write(lines)
+  }
+
+  /** Writes the last message. Only the first call counts. */
+  bye(reason: Protocol.ByeReason): void {
+    if (!this.open) return
+    this.send({ _tag: "Bye", reason })
+    this.open = false
+    Deferred.unsafeDone(this.closed, Effect.succeed(reason))
+  }
+}

@@ -1,0 +1,55 @@
+/** The log: the ordered record of what happened in a room. */
+import type * as Arr from "effect/Array"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Base64Url from "../domain/Base64Url.js"
+import { Entropy } from "../domain/Entropy.js"
+import * as Protocol from "../domain/Protocol.js"
+
+/** The log could not be read or written now. */
+export class LogError extends Schema.TaggedError<LogError>()("LogError", { message: Schema.String }) {}
+
+export class Log extends Context.Tag("fernet-chat/Log")<
+  Log,
+  {
+    readonly id: Protocol.LogId
+    /** The newest `seq`; 0 in an empty log. */
+    readonly head: Effect.Effect<Protocol.Position>
+    /** The oldest `seq` there is; in an empty log the one that comes next. */
+    readonly oldest: Effect.Effect<Protocol.Seq>
+    /** Makes a batch durable, whole or not at all. Its first `seq` is `head + 1`. */
+    readonly append: (events: Arr.NonEmptyReadonlyArray<Protocol.Event>) => Effect.Effect<void, LogError>
+    /** At most `limit` events in order, from `after + 1` on, or from the oldest there is when that is later. */
+    readonly read: (after: Protocol.Position, limit: number) => Effect.Effect<ReadonlyArray<Protocol.Event>, LogError>
+  }
+>() {}
+
+/** A log that ends with its process, and holds the newest `capacity` events (default 10,000). */
+export const layerMemory = (options?: { readonly capacity?: number }): Layer.Layer<Log> =>
+  Layer.effect(
+    Log,
+    Effect.gen(function* () {
+      const capacity = options?.capacity ?? 10_000
+      const id = Protocol.LogId.make(Base64Url.encode((yield* Entropy).bytes(16)))
+      const events: Array<Protocol.Event> = []
+      let dropped = 0
+      return {
+        id,
+        head: Effect.sync(() => Protocol.Position.make(dropped + events.length)),
+        oldest: Effect.sync(() => Protocol.Seq.make(dropped + 1)),
+        append: (batch) =>
+          Effect.sync(() => {
+            events.push(...batch)
+            // Dropped in bulk, so that an event is moved once in a while and not at every append.
+            if (events.length > 2 * capacity) dropped += events.splice(0, events.length - capacity).length
+          }),
+        read: (after, limit) =>
+          Effect.sync(() => {
+            const from = Math.max(after - dropped, 0)
+            return events.slice(from, from + limit)
+          })
+      }
+    })
+  )

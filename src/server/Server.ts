@@ -1,0 +1,90 @@
+/**
+ * The server: a Layer among others. It takes connections from a Listener, keeps its room in a Log, and supervises a
+ * fiber for each connection.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import type { Fernet } from "../domain/Fernet.js"
+import type * as Keys from "../domain/Keys.js"
+import { Listener } from "../domain/Transport.js"
+import type { Downlink } from "./Downlink.js"
+import type { Log } from "./Log.js"
+import * as Room from "./Room.js"
+import * as Session from "./Session.js"
+
+/** How long a shutdown waits for clients to take what was written to them. */
+const shutdownTime = "4500 millis"
+
+export interface Options extends Partial<Room.Limits> {
+  /** The server keys of the room (`Keys.serverKeys` of a key file): whoever holds one of them is let in. */
+  readonly keys: Keys.Ring<Keys.ServerKey>
+}
+
+export interface Shape {
+  /** Where it listens. */
+  readonly address: string
+  /** Members who are here. */
+  readonly members: Effect.Effect<number>
+  /** Open connections, those that have not shown who they are included. */
+  readonly connections: Effect.Effect<number>
+  /** Waits for as long as the server runs; ends only by a defect. */
+  readonly join: Effect.Effect<never>
+}
+
+export class Server extends Context.Tag("fernet-chat/Server")<Server, Shape>() {}
+
+/**
+ * Starts a server for the life of the Scope. When that closes, it takes no more connections, keeps and tells what was
+ * submitted, says Bye to every session, and closes within 5 seconds.
+ */
+export const make = Effect.fn("Server.make")(function* (options: Options) {
+  const listener = yield* Listener
+  const room = yield* Room.make(options)
+  const links = new Set<Downlink>()
+  const sessions = yield* FiberSet.make<void>()
+
+  const accept = Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const transport = yield* restore(Scope.extend(listener.accept, scope)).pipe(
+        Effect.onError(() => Scope.close(scope, Exit.void))
+      )
+      yield* Session.run(transport, options.keys, links).pipe(
+        Effect.provideService(Room.Room, room),
+        Effect.interruptible,
+        Effect.onExit((exit) => Scope.close(scope, exit)),
+        FiberSet.run(sessions)
+      )
+    })
+  )
+  const accepting = yield* Effect.forkScoped(Effect.forever(accept))
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      yield* Fiber.interrupt(accepting)
+      yield* room.flush
+      for (const link of links) link.bye("shutdown")
+      yield* FiberSet.awaitEmpty(sessions)
+    }).pipe(Effect.interruptible, Effect.timeoutOption(shutdownTime))
+  )
+
+  return Server.of({
+    address: listener.address,
+    members: room.count,
+    connections: FiberSet.size(sessions),
+    join: Effect.raceFirst(room.join, Fiber.join(accepting))
+  })
+})
+
+/** A server as a Layer: give it a Listener, a Log and a Fernet. */
+export const layer = (options: Options): Layer.Layer<Server, never, Listener | Log | Fernet> =>
+  Layer.scoped(Server, make(options))
+
+/** Serves until it is interrupted. */
+export const run = (options: Options): Effect.Effect<never, never, Listener | Log | Fernet> =>
+  Effect.scoped(Effect.flatMap(make(options), (server) => server.join))

@@ -1,0 +1,169 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Server from "../src/server/Server.js"
+import * as Room from "./utils/Room.js"
+
+const suite = (name: string, transport: (typeof Room.transports)[keyof typeof Room.transports]) =>
+  describe(name, () => {
+    const layer = Room.layer({ transport })
+
+    it.scopedLive("three people see what each says, in one order, and who comes and goes", () =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        const bob = yield* Room.join("bob")
+        const scope = yield* Scope.make()
+        const eve = yield* Scope.extend(Room.join("eve"), scope)
+        yield* ada.say("one")
+        yield* bob.say("two", { me: true })
+        yield* eve.say("three")
+        expect(yield* bob.rename("Robert")).toBe("Robert")
+        yield* bob.say("four")
+        yield* Scope.close(scope, Exit.void)
+        yield* ada.say("five")
+        const seen = [
+          "ada Joined",
+          "bob Joined",
+          "eve Joined",
+          "ada: one",
+          "bob: two",
+          "eve: three",
+          "bob is Robert",
+          "Robert: four",
+          "eve left (quit)",
+          "ada: five"
+        ]
+        expect(yield* Room.entries(ada, 10, Room.short)).toEqual(seen)
+        expect(yield* Room.entries(bob, 10, Room.short)).toEqual(seen)
+        expect(yield* Room.entries(eve, 9, Room.short)).toEqual(seen.slice(0, 9))
+        expect((yield* ada.members).map(({ nick }) => nick)).toEqual(["ada", "Robert"])
+        expect(yield* bob.nick).toBe("Robert")
+      }).pipe(Room.within({ transport }))
+    )
+
+    it.scopedLive("a newcomer is told the last 100 events, and which texts are from before it joined", () =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        yield* Effect.forEach(Arr.range(1, 150), (i) => ada.say(`text ${i}`), { concurrency: "unbounded" })
+        const bob = yield* Room.join("bob")
+        yield* ada.say("hello bob")
+        const told = yield* Room.entries(bob, 101, (entry) => ({
+          short: Room.short(entry),
+          past: entry._tag === "Said" && entry.past
+        }))
+        // Bob's own Joined is the hundredth.
+        expect(told.map(({ short }) => short)).toEqual([
+          ...Arr.range(52, 150).map((i) => `ada: text ${i}`),
+          "bob Joined",
+          "ada: hello bob"
+        ])
+        expect(told.filter(({ past }) => past).length).toBe(99)
+      }).pipe(Room.within({ transport }))
+    )
+
+    it.scopedLive("a text that cannot be said is refused before it is sent, and the next one goes", () =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        for (const text of ["", "x".repeat(4001), "\ud800"]) {
+          const refused = yield* Effect.either(ada.say(text))
+          expect(Either.isLeft(refused) && refused.left.reason).toBe("text")
+        }
+        expect((yield* ada.say("😀".repeat(4000))).n).toBe(1)
+        expect((yield* ada.say("\u0000\n".repeat(2000))).n).toBe(2)
+      }).pipe(Room.within({ transport }))
+    )
+
+    it.scopedLive("a nick that is taken, looks taken or is none is refused, at the door and later", () =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        const reasons = yield* Effect.forEach(
+          ["ADA", "аdа", "a b", "", "😀", "x".repeat(33), "x".repeat(200)],
+          (nick) => Effect.map(Effect.flip(Effect.scoped(Room.join(nick))), ({ reason }) => reason)
+        )
+        expect(reasons).toEqual(["nick-taken", "nick-taken", ...Arr.replicate("nick-invalid", 5)])
+        const bob = yield* Room.join("bob")
+        expect((yield* Effect.flip(bob.rename("Ada"))).reason).toBe("nick-taken")
+        expect((yield* Effect.flip(bob.rename("b b"))).reason).toBe("nick-invalid")
+        expect(yield* bob.rename("BOB")).toBe("BOB")
+        expect(yield* ada.rename("ada")).toBe("ada")
+        expect((yield* ada.say("still here")).nick).toBe("ada")
+        yield* ada.leave
+        expect(yield* bob.rename("ada")).toBe("ada")
+      }).pipe(Room.within({ transport }))
+    )
+
+    it.scopedLive("who has another key does not get in, and nobody notices", () =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        const other = yield* Room.otherKeys
+        const error = yield* Effect.flip(Effect.scoped(Room.join("eve", other)))
+        expect(error.reason).toBe("wrong-key")
+        yield* ada.say("alone")
+        expect(yield* Room.entries(ada, 2, Room.short)).toEqual(["ada Joined", "ada: alone"])
+      }).pipe(Room.within({ transport }))
+    )
+
+    it.scopedLive("texts said while a nick is asked for are sealed under the one that comes of it", () =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        yield* Effect.all(
+          [
+            ada.say("before"),
+            ada.rename("bea"),
+            ...Arr.range(1, 100).map((i) => ada.say(`text ${i}`)),
+            ada.rename("cleo"),
+            ada.say("after")
+          ],
+          { concurrency: "unbounded" }
+        )
+        const entries = yield* Room.entries(ada, 105, (entry) => entry._tag)
+        expect(entries.filter((tag) => tag === "Said").length).toBe(102)
+        expect(entries).not.toContain("Unreadable")
+        expect(yield* ada.nick).toBe("cleo")
+      }).pipe(Room.within({ transport }))
+    )
+
+    it.scopedLive("a shutdown tells every member why, within 5 seconds, and what was said before is in", () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const server = yield* Layer.buildWithScope(layer, scope)
+        const [ada, bob] = yield* Effect.all([Room.join("ada"), Room.join("bob")]).pipe(Effect.provide(server))
+        yield* ada.say("last words")
+        yield* Scope.close(scope, Exit.void).pipe(
+          Effect.timeoutFail({ duration: "5 seconds", onTimeout: () => "late" })
+        )
+        for (const client of [ada, bob]) {
+          const [error, texts] = yield* Effect.all([
+            Effect.flip(Stream.runDrain(client.events)),
+            Room.entries(client, 1, Room.said)
+          ])
+          expect(error).toMatchObject({ _tag: "Disconnected", reason: "shutdown" })
+          expect(texts).toEqual(["ada: last words"])
+          expect((yield* Effect.flip(client.say("too late"))).reason).toBe("closed")
+          expect(yield* client.status.get).toEqual({ _tag: "Closed", reason: "shutdown" })
+        }
+      })
+    )
+
+    it.scopedLive("when connections end, however they end, nothing of them stays at the server", () =>
+      Effect.gen(function* () {
+        const server = yield* Server.Server
+        const ada = yield* Room.join("ada")
+        const scope = yield* Scope.make()
+        yield* Effect.forEach(Arr.range(1, 20), (i) => Scope.extend(Room.join(`m${i}`), scope))
+        expect(yield* server.members).toBe(21)
+        yield* Scope.close(scope, Exit.void)
+        yield* Room.entries(ada, 20, (entry) => (entry._tag === "Left" ? entry.nick : undefined))
+        expect(yield* server.members).toBe(1)
+        yield* Room.connections(1)
+      }).pipe(Room.within({ transport }))
+    )
+  })
+
+suite("in memory", Room.transports.memory)
+suite("over TCP", Room.transports.tcp)

@@ -1,0 +1,101 @@
+/** A whole chat for a test: a server and its members in one process, over memory or over TCP. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as Client from "../../src/client/Client.js"
+import type * as Entry from "../../src/client/Entry.js"
+import * as Fernet from "../../src/domain/Fernet.js"
+import * as Keys from "../../src/domain/Keys.js"
+import * as Transport from "../../src/domain/Transport.js"
+import * as TransportMemory from "../../src/domain/TransportMemory.js"
+import * as TransportTcp from "../../src/domain/TransportTcp.js"
+import * as Log from "../../src/server/Log.js"
+import * as Server from "../../src/server/Server.js"
+
+/** The room key of a test: there is nothing to guard. */
+export const roomKeys: Keys.Ring<Keys.RoomKey> = [Keys.fromBytes<"room">(new Uint8Array(32).fill(7))]
+export const serverKeys: Keys.Ring<Keys.ServerKey> = [Keys.serverKey(roomKeys[0])]
+
+/** A Dialer that reaches the Listener there is, on a free port. */
+const tcpDialer = Layer.unwrapEffect(
+  Effect.map(Transport.Listener, ({ address }) =>
+    TransportTcp.layerDialer({ host: "127.0.0.1", port: Number(address.slice(address.lastIndexOf(":") + 1)) })
+  )
+)
+
+/** The ways a client reaches a server, each of which passes the same tests. */
+export const transports = {
+  memory: TransportMemory.layer,
+  tcp: tcpDialer.pipe(Layer.provideMerge(TransportTcp.layerListener({ host: "127.0.0.1", port: 0 })))
+}
+
+interface Options {
+  readonly transport?: Layer.Layer<Transport.Listener | Transport.Dialer, Transport.TransportError>
+  readonly log?: Layer.Layer<Log.Log>
+  readonly fernet?: Layer.Layer<Fernet.Fernet>
+  readonly limits?: Partial<Omit<Server.Options, "keys">>
+}
+
+/** A server of the test's room, what it is made of, and the way to it. */
+export const layer = (options?: Options) =>
+  Server.layer({ keys: serverKeys, ...options?.limits }).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        options?.transport ?? transports.memory,
+        options?.log ?? Log.layerMemory(),
+        options?.fernet ?? Fernet.layer
+      )
+    )
+  )
+
+/** Runs a test beside a server. Its clients end first, as they would if they were elsewhere. */
+export const within =
+  (options?: Options) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.provide(Effect.scoped(effect), layer(options))
+
+/** Waits until the server holds so many connections. */
+export const connections = (count: number) =>
+  Effect.flatMap(Server.Server, (server) => Effect.repeat(server.connections, { until: (open) => open === count }))
+
+/** A member, for the life of the Scope. */
+export const join = (nick: string, keys = roomKeys) => Client.make({ keys, nick })
+
+/** The first `count` entries that `select` takes, mapped. */
+export const entries = <A>(
+  client: Context.Tag.Service<Client.Client>,
+  count: number,
+  select: (entry: Entry.Entry) => A | undefined
+) =>
+  client.events.pipe(
+    Stream.map(select),
+    Stream.filter((selected): selected is Exclude<typeof selected, undefined> => selected !== undefined),
+    Stream.take(count),
+    Stream.runCollect,
+    Effect.map((chunk) => Array.from(chunk))
+  )
+
+/** A text as `nick: text`. */
+export const said = (entry: Entry.Entry): string | undefined =>
+  entry._tag === "Said" ? `${entry.nick}: ${entry.text}` : undefined
+
+/** Any entry in short: what happened to whom. */
+export const short = (entry: Entry.Entry): string => {
+  switch (entry._tag) {
+    case "Said":
+      return `${entry.nick}: ${entry.text}`
+    case "Left":
+      return `${entry.nick} left (${entry.reason})`
+    case "Renamed":
+      return `${entry.was} is ${entry.nick}`
+    case "Notice":
+      return `notice: ${entry.text}`
+    case "Joined":
+    case "Unreadable":
+      return `${entry.nick} ${entry._tag}`
+  }
+}
+
+/** Keys of some other room. */
+export const otherKeys = Effect.map(Keys.generate, (key): Keys.Ring<Keys.RoomKey> => [key])
