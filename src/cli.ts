@@ -304,9 +304,12 @@ const edgeConsole = (console: Console.Console): Console.Console => ({
   error: () => Effect.void
 })
 
+let readerGone = false
 stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // Nobody reads any more: leave in good order, and say nothing.
   if (error.code !== "EPIPE") throw error
+  if (readerGone) return
+  // Nobody reads any more: leave in good order, once, and say nothing.
+  readerGone = true
   exitWhenInterrupted = 0
   process.kill(process.pid, "SIGTERM")
 })

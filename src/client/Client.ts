@@ -140,8 +140,13 @@ const silent = (address: string) =>
 
 const decodeText = Schema.decodeUnknownEither(Seal.Text)
 
-const invalidText = () =>
-  new SayError({ reason: "text", message: `a text has 1 to ${Seal.maxText} characters of well-formed Unicode` })
+const invalidText = (text: string) =>
+  new SayError({
+    reason: "text",
+    message: text.isWellFormed()
+      ? `a text has 1 to ${Seal.maxText} characters, this one ${Array.from(text).length}`
+      : "a text is well-formed Unicode, and this one is not"
+  })
 
 const invalidNick = `a nick has at most ${Nickname.maxBytes} bytes`
 
@@ -335,7 +340,7 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
     status,
     leave,
     say: Effect.fn("Client.say")(function* (text, { me = false } = {}) {
-      const valid = yield* Either.mapLeft(decodeText(text), invalidText)
+      const valid = yield* Either.mapLeft(decodeText(text), () => invalidText(text))
       const done = yield* Deferred.make<Entry.Said, SayError>()
       yield* Effect.mapError(isOpen, ({ message }) => new SayError({ reason: "closed", message }))
       const [next, item] = Outbox.add(outbox, valid, me)

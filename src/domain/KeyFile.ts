@@ -1,8 +1,10 @@
 /** Key files: who may read them, how they are made, and what is said when one will not do. */
+import { Buffer } from "node:buffer"
 import type * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { Entropy } from "./Entropy.js"
 import * as Keys from "./Keys.js"
 
 /** The room key file where no other is named. */
@@ -18,7 +20,10 @@ const othersMask = 0o077
 const hasPermissions = process.platform !== "win32"
 
 /** A path as a POSIX shell takes it, for commands that a message tells to run. */
-const quote = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
+const quote = (path: string): string => {
+  const safe = path.startsWith("-") ? `./${path}` : path
+  return /^[\w./-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`
+}
 
 const platformError = (path: string) => (error: PlatformError.PlatformError) =>
   error._tag === "SystemError" && error.reason === "NotFound"
@@ -35,38 +40,21 @@ export const parse = (source: string, text: string): Either.Either<Keys.KeySet, 
     ({ message, reason }) => new Keys.KeyError({ reason, message: `cannot use the key in ${source}: ${message}` })
   )
 
-/** Reads a key file. One that others than its owner may read or write is refused, as ssh does. */
+/** Reads a key file, or a pipe. One that others than its owner may read or write is refused, as ssh does. */
 export const load = Effect.fn("KeyFile.load")(function* (path: string) {
   const fs = yield* FileSystem.FileSystem
-  const text = yield* Effect.gen(function* () {
-    const file = yield* fs.open(path, { flag: "r" })
-    // Asked of the opened file, so that what is checked is what is read.
-    const { mode, type } = yield* file.stat
-    if (type === "Directory") {
-      return yield* new Keys.KeyError({ reason: "unreadable", message: `${path} is a directory, not a key file` })
-    }
-    if (hasPermissions && type === "File" && (mode & othersMask) !== 0) {
-      return yield* new Keys.KeyError({
-        reason: "readable-by-others",
-        message: `others than you may read or change ${path}: run chmod 600 ${quote(path)}`
-      })
-    }
-    const bytes = new Uint8Array(maxSize)
-    let size = 0
-    while (size < bytes.length) {
-      const read = Number(yield* file.read(bytes.subarray(size)))
-      if (read === 0) break
-      size += read
-    }
-    return new TextDecoder().decode(bytes.subarray(0, size))
-  }).pipe(
-    Effect.scoped,
-    Effect.catchTags({
-      SystemError: (error) => platformError(path)(error),
-      BadArgument: (error) => platformError(path)(error)
+  const { mode, size, type } = yield* Effect.mapError(fs.stat(path), platformError(path))
+  if (type === "Directory" || size > maxSize) {
+    const what = type === "Directory" ? "a directory" : "too large"
+    return yield* new Keys.KeyError({ reason: "unreadable", message: `${path} is ${what}, and no key file` })
+  }
+  if (hasPermissions && (type === "File" || type === "FIFO") && (mode & othersMask) !== 0) {
+    return yield* new Keys.KeyError({
+      reason: "readable-by-others",
+      message: `others than you may read or change ${path}: run chmod 600 ${quote(path)}`
     })
-  )
-  return yield* parse(path, text)
+  }
+  return yield* parse(path, yield* Effect.mapError(fs.readFileString(path), platformError(path)))
 })
 
 /** The room keys of a key file; a server key file is refused. */
@@ -82,18 +70,27 @@ export const create = Effect.fn("KeyFile.create")(function* (
   options?: { readonly force?: boolean }
 ) {
   const fs = yield* FileSystem.FileSystem
-  const write = (to: string) => fs.writeFileString(to, Keys.format(keys), { flag: "wx", mode: ownerOnly })
+  const entropy = yield* Entropy
+  const write = (to: string) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const file = yield* fs.open(to, { flag: "wx", mode: ownerOnly })
+        yield* file.writeAll(Buffer.from(Keys.format(keys)))
+        yield* file.sync
+      })
+    )
   const replace = Effect.gen(function* () {
-    const temporary = `${path}.new`
-    yield* write(temporary)
-    yield* Effect.onError(fs.rename(temporary, path), () => Effect.ignore(fs.remove(temporary)))
+    const temporary = `${path}.${Buffer.from(entropy.bytes(6)).toString("hex")}`
+    yield* Effect.onError(Effect.zipRight(write(temporary), fs.rename(temporary, path)), () =>
+      Effect.ignore(fs.remove(temporary))
+    )
   })
   yield* (options?.force === true ? replace : write(path)).pipe(
     Effect.mapError((error) =>
       error._tag === "SystemError" && error.reason === "AlreadyExists"
         ? new Keys.KeyError({
             reason: "exists",
-            message: `${error.pathOrDescriptor ?? path} is there already: give another name with -o, or --force to replace it`
+            message: `${path} is there already: give another name with -o, or --force to replace it`
           })
         : new Keys.KeyError({ reason: "unreadable", message: `cannot write ${path}: ${error.message}` })
     )

@@ -13,6 +13,8 @@ export type Nickname = string & Brand.Brand<"fernet-chat/Nickname">
 export const maxBytes = 128
 
 const allowed = /^[\p{L}\p{M}\p{Nd}._-]{1,32}$/u
+// Letters and marks that show as nothing: a nick with one would look like another.
+const invisible = /\p{Default_Ignorable_Code_Point}/u
 
 /** Whether a client may send `nick` at all. */
 export const fits = (nick: string): boolean => nick.isWellFormed() && Buffer.byteLength(nick) <= maxBytes
@@ -20,16 +22,21 @@ export const fits = (nick: string): boolean => nick.isWellFormed() && Buffer.byt
 /** The nick that `text` asks for, or what is wrong with it, in words for the one who chose it. */
 export const parse = (text: string): Either.Either<Nickname, string> => {
   const nick = text.normalize("NFKC")
-  return allowed.test(nick)
+  return allowed.test(nick) && !invisible.test(nick)
     ? Either.right(nick as Nickname) // the one place that makes a Nickname
     : Either.left("a nick is 1 to 32 letters, digits, '-', '_' or '.', without spaces")
 }
 
 const fold = (text: string): string => text.toUpperCase().toLowerCase()
 
+const look = (text: string): string => unhomoglyph(text.normalize("NFD")).normalize("NFD")
+
 /**
  * What two nicks have in common when a reader could take one for the other: the confusable skeleton of Unicode TR39
- * (its table as of Unicode 13, from `unhomoglyph` 1.0.6), case folded before and after. A nick is free when no member
- * has its skeleton.
+ * (its table as of Unicode 13, from `unhomoglyph` 1.0.6), case folded. Some letters look alike as capitals only, some
+ * in lower case only (`I` and `l`, Cyrillic `В` and `B`), so the table is asked before folding and after, and a nick
+ * has a skeleton of either kind. It is free when no member has one of them.
  */
-export const skeleton = (nick: string): string => fold(unhomoglyph(fold(nick).normalize("NFD")).normalize("NFD"))
+export const skeletons = (nick: string): ReadonlyArray<string> => [
+  ...new Set([fold(look(fold(nick))), fold(look(nick))])
+]

@@ -40,7 +40,7 @@ export interface Seat {
 export interface State<L> {
   readonly head: Protocol.Position
   readonly roster: Roster.Roster
-  /** Who has a nick that looks like this. */
+  /** Who has a nick of this skeleton. */
   readonly names: HashMap.HashMap<string, Protocol.MemberId>
   /** The seat a session has taken; none once it has left or broken a rule, until it is lost. */
   readonly seats: HashMap.HashMap<L, Option.Option<Seat>>
@@ -70,11 +70,24 @@ const decided = <L>(
   replies: ReadonlyArray<Reply<L>>
 ): Decision<L> => ({ state, events, replies })
 
+/** Who looks like what, after `event`. */
+const applyNames = (names: State<never>["names"], event: Protocol.Event): State<never>["names"] => {
+  const freed = event._tag === "Renamed" ? event.was : event._tag === "Left" ? event.nick : undefined
+  const taken = event._tag === "Renamed" || event._tag === "Joined" ? event : undefined
+  let next = names
+  if (freed !== undefined) for (const skeleton of Nickname.skeletons(freed)) next = HashMap.remove(next, skeleton)
+  if (taken !== undefined) {
+    for (const skeleton of Nickname.skeletons(taken.nick)) next = HashMap.set(next, skeleton, taken.member)
+  }
+  return next
+}
+
 /** The state with `event` in the log. */
 const record = <L>(state: State<L>, event: Protocol.Event): State<L> => ({
   ...state,
   head: event.seq,
-  roster: Roster.apply(state.roster, event)
+  roster: Roster.apply(state.roster, event),
+  names: applyNames(state.names, event)
 })
 
 const sit = <L>(state: State<L>, link: L, seat: Seat): State<L> => ({
@@ -95,8 +108,7 @@ const depart = <L>(
   if (Option.isNone(seat)) return decided({ ...state, seats }, [], replies)
   const { member, nick } = seat.value
   const left: Protocol.Left = { _tag: "Left", seq: Protocol.next(state.head), at, member, nick, reason }
-  const names = HashMap.remove(state.names, Nickname.skeleton(nick))
-  return decided(record({ ...state, seats, names }, left), [left], replies)
+  return decided(record({ ...state, seats }, left), [left], replies)
 }
 
 const fault = <L>(state: State<L>, link: L, at: number): Decision<L> =>
@@ -111,23 +123,20 @@ const nick = <L>(state: State<L>, link: L, message: Protocol.Nick, at: number): 
   const parsed = Nickname.parse(message.nick)
   if (Either.isLeft(parsed)) return reject("nick-invalid", parsed.left)
   const wanted = parsed.right
-  const skeleton = Nickname.skeleton(wanted)
-  const holder = HashMap.get(state.names, skeleton)
   const seq = Protocol.next(state.head)
   const member = Option.match(seat, { onNone: () => Protocol.MemberId.make(seq), onSome: (taken) => taken.member })
-  if (Option.isSome(holder) && holder.value !== member) {
-    return reject("nick-taken", `"${wanted}" is taken, or looks like a nick that is: choose another`)
-  }
-  const names = (of: State<L>) => HashMap.set(of.names, skeleton, member)
+  const isTaken = Nickname.skeletons(wanted).some((skeleton) =>
+    Option.exists(HashMap.get(state.names, skeleton), (holder) => holder !== member)
+  )
+  if (isTaken) return reject("nick-taken", `"${wanted}" is taken, or looks like a nick that is: choose another`)
   if (Option.isSome(seat)) {
     const was = seat.value.nick
     const renamed: Protocol.Renamed = { _tag: "Renamed", seq, at, member, nick: wanted, was }
-    const freed = { ...state, names: HashMap.remove(state.names, Nickname.skeleton(was)) }
-    const next = sit({ ...freed, names: names(freed) }, link, { ...seat.value, nick: wanted })
+    const next = sit(state, link, { ...seat.value, nick: wanted })
     return decided(record(next, renamed), [renamed], [])
   }
   const joined: Protocol.Joined = { _tag: "Joined", seq, at, member, nick: wanted }
-  const next = sit({ ...state, names: names(state) }, link, { member, nick: wanted, acked: 0 })
+  const next = sit(state, link, { member, nick: wanted, acked: 0 })
   const resume: Resume =
     message.log !== undefined && message.after !== undefined
       ? Option.some({ log: message.log, after: message.after })

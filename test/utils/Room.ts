@@ -30,6 +30,16 @@ export const transports = {
   tcp: tcpDialer.pipe(Layer.provideMerge(TransportTcp.layerListener({ host: "127.0.0.1", port: 0 })))
 }
 
+/** What {@link layer} provides. */
+export type Services = Server.Server | Transport.Listener | Transport.Dialer | Log.Log | Fernet.Fernet
+
+/** Lets the event loop turn once, whatever the clock says: what waits for the network gets its turn. */
+const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+/** Looks again and again until `done`, for as long as the test may take. */
+export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, done: (seen: A) => boolean): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.zipRight(turn, look), (seen) => (done(seen) ? Effect.succeed(seen) : eventually(look, done)))
+
 interface Options {
   readonly transport?: Layer.Layer<Transport.Listener | Transport.Dialer, Transport.TransportError>
   readonly log?: Layer.Layer<Log.Log>
@@ -57,7 +67,7 @@ export const within =
 
 /** Waits until the server holds so many connections. */
 export const connections = (count: number) =>
-  Effect.flatMap(Server.Server, (server) => Effect.repeat(server.connections, { until: (open) => open === count }))
+  Effect.flatMap(Server.Server, (server) => eventually(server.connections, (open) => open === count))
 
 /** A member, for the life of the Scope. */
 export const join = (nick: string, keys = roomKeys) => Client.make({ keys, nick })

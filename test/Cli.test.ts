@@ -1,0 +1,440 @@
+import { spawnSync } from "node:child_process"
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import * as Net from "node:net"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Command from "./utils/Command.js"
+
+/** A server in a directory of its own, whose key is the directory's secret.key. */
+const chat = Effect.gen(function* () {
+  const cwd = yield* Command.directory
+  const server = yield* Command.serve({ cwd })
+  return { cwd, server, env: { CHAT_PORT: server.port } }
+})
+
+/** What a user sees of a command that failed: its exit code, and one line on standard error. */
+const failure = ({ code, stderr, stdout }: Command.Result) => {
+  expect(stdout).toBe("")
+  expect(stderr).toMatch(/^chat: [^\n]+\n$/)
+  return { code, line: stderr.slice("chat: ".length, -1) }
+}
+
+describe("chat s and chat c", () => {
+  it.scopedLive("need nothing before: the server makes the key, a client in the same place uses it", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      expect(server.stdout()).toMatch(/^made secret\.key: /)
+      expect(server.stdout()).toContain(`join from here:   chat c --nick NAME --port ${server.port}`)
+      expect(statSync(join(cwd, "secret.key")).mode & 0o777).toBe(0o600)
+      const first = yield* Command.run(["c", "--nick", "bot"], { cwd, env, input: "hi\n\nthere" })
+      expect(first).toEqual({ code: 0, stdout: "-- bot joined\n<bot> hi\n<bot> there\n-- bot left\n", stderr: "" })
+      const second = yield* Command.run(["client", "--port", server.port], {
+        cwd,
+        env: { CHAT_NICK: "ada" },
+        input: ""
+      })
+      expect(second).toEqual({ code: 0, stdout: `${first.stdout}-- ada joined\n-- ada left\n`, stderr: "" })
+    })
+  )
+
+  it.scopedLive("carry a conversation of three", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      const clients = yield* Effect.forEach(["ada", "bob", "eve"], (nick) =>
+        Effect.tap(Command.chat(["c", "--nick", nick], { cwd, env }), (client) => client.shows(`-- ${nick} joined`))
+      )
+      const [ada, bob, eve] = clients
+      ada?.write("hello\n")
+      yield* Effect.forEach(clients, (client) => client.shows("<ada> hello"))
+      bob?.write("hello ada\n")
+      yield* Effect.forEach(clients, (client) => client.shows("<bob> hello ada"))
+      eve?.child.stdin?.end()
+      yield* Effect.forEach(clients, (client) => client.shows("-- eve left"))
+      server.kill("SIGTERM")
+      expect(yield* server.exit).toBe(0)
+      for (const client of [ada, bob]) {
+        expect(client && (yield* client.exit)).toBe(1)
+        expect(client?.stderr()).toBe("chat: the server was shut down\n")
+      }
+    })
+  )
+
+  it.scopedLive("say a thousand lines in their order", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const lines = Arr.range(1, 1000).map((i) => `line ${i}`)
+      const { code, stdout } = yield* Command.run(["c", "--nick", "bot"], { cwd, env, input: lines.join("\n") })
+      expect(code).toBe(0)
+      expect(stdout).toBe(["-- bot joined", ...lines.map((line) => `<bot> ${line}`), "-- bot left", ""].join("\n"))
+    })
+  )
+
+  it.scopedLive("refuse a line that is too long by its number, say the rest, and exit 1", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const input = `one\n${"x".repeat(4001)}\nthree\n`
+      const result = yield* Command.run(["c", "--nick", "bot"], { cwd, env, input })
+      expect(result).toEqual({
+        code: 1,
+        stdout: "-- bot joined\n<bot> one\n<bot> three\n-- bot left\n",
+        stderr: "chat: line 2 was not said: a text has 1 to 4000 characters, this one 4001\n"
+      })
+    })
+  )
+
+  it.scopedLive("end by signals: the server with 0, a client in a pipe with 130 after it has left", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
+      const bob = yield* Command.chat(["c", "--nick", "bob"], { cwd, env })
+      yield* ada.shows("-- bob joined")
+      bob.kill("SIGINT")
+      expect(yield* bob.exit).toBe(130)
+      yield* ada.shows("-- bob left")
+      server.kill("SIGINT")
+      expect(yield* server.exit).toBe(0)
+      expect(yield* ada.exit).toBe(1)
+    })
+  )
+
+  it.scopedLive("end quietly when nobody reads their output any more", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
+      yield* ada.shows("-- ada joined")
+      const pipeline = `yes | head -n 2000 | "${process.execPath}" "${Command.path}" c --nick bot | head -n 3`
+      const shell = yield* Command.start("sh", ["-c", pipeline], { cwd, env, input: "" })
+      yield* shell.exit
+      expect(shell.stderr()).toBe("")
+      yield* ada.shows("-- bot left")
+    })
+  )
+
+  it.scopedLive("a client that is killed has lost the connection", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
+      const bob = yield* Command.chat(["c", "--nick", "bob"], { cwd, env })
+      yield* ada.shows("-- bob joined")
+      bob.kill("SIGKILL")
+      yield* ada.shows("-- bob lost the connection")
+    })
+  )
+
+  it.scopedLive("a client whose server is killed says so, and exits 1", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
+      yield* ada.shows("-- ada joined")
+      server.kill("SIGKILL")
+      expect(yield* ada.exit).toBe(1)
+      expect(ada.stderr()).toMatch(/^chat: the connection (to the server )?was lost.*\n$/)
+    })
+  )
+})
+
+describe("what cannot be done is said in one line, with what to do", () => {
+  it.scopedLive("a wrong key: the client exits 1, the server lives and logs one line", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      expect((yield* Command.run(["keygen", "-o", "other.key"], { cwd })).code).toBe(0)
+      const { code, line } = failure(
+        yield* Command.run(["c", "--nick", "eve", "--key-file", "other.key"], { cwd, env })
+      )
+      expect(code).toBe(1)
+      expect(line).toMatch(/^wrong key, or not this chat: 127\.0\.0\.1:\d+ closed the connection; compare/)
+      expect(server.stderr()).toMatch(/^\S+ refused: wrong key, or not a chat client from=127\.0\.0\.1:\d+\n$/)
+      expect((yield* Command.run(["c", "--nick", "ada"], { cwd, env })).code).toBe(0)
+    })
+  )
+
+  it.scopedLive("a nick that is taken or none", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
+      yield* ada.shows("-- ada joined")
+      expect(failure(yield* Command.run(["c", "--nick", "Ada"], { cwd, env }))).toEqual({
+        code: 1,
+        line: '"Ada" is taken, or looks like a nick that is: choose another'
+      })
+      expect(failure(yield* Command.run(["c", "--nick", "a b"], { cwd, env }))).toEqual({
+        code: 1,
+        line: "a nick is 1 to 32 letters, digits, '-', '_' or '.', without spaces"
+      })
+      expect(failure(yield* Command.run(["c"], { cwd, env }))).toEqual({
+        code: 2,
+        line: "a nick is missing: give --nick NAME, or set CHAT_NICK"
+      })
+    })
+  )
+
+  it.scopedLive("a port in use, and a port where nobody listens", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      const inUse = failure(yield* Command.run(["s"], { cwd, env }))
+      expect(inUse.code).toBe(1)
+      expect(inUse.line).toContain("is in use: stop what listens there, or choose another port with --port")
+      server.kill("SIGTERM")
+      yield* server.exit
+      const refused = failure(yield* Command.run(["c", "--nick", "ada"], { cwd, env }))
+      expect(refused.code).toBe(1)
+      expect(refused.line).toMatch(/^nobody answers at 127\.0\.0\.1:\d+: is the server running \(chat s\), /)
+    })
+  )
+
+  it.scopedLive("no key file, one that others may read, one that holds none, one for servers only", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      const join_ = (...args: ReadonlyArray<string>) =>
+        Effect.map(Command.run(["c", "--nick", "x", ...args], { cwd }), failure)
+      expect(yield* join_()).toEqual({
+        code: 1,
+        line: "there is no key file secret.key: make one with chat keygen, or ask for the room's"
+      })
+      expect(existsSync(join(cwd, "secret.key"))).toBe(false)
+      yield* Command.run(["keygen"], { cwd })
+      chmodSync(join(cwd, "secret.key"), 0o640)
+      expect(yield* join_()).toEqual({
+        code: 1,
+        line: "others than you may read or change secret.key: run chmod 600 secret.key"
+      })
+      expect(failure(yield* Command.run(["s"], { cwd })).line).toContain("chmod 600 secret.key")
+      chmodSync(join(cwd, "secret.key"), 0o600)
+      yield* Command.run(["keygen", "--server"], { cwd })
+      expect((yield* join_("--key-file", "server.key")).line).toContain("joining needs the room key")
+      writeFileSync(join(cwd, "junk.key"), "hello\n", { mode: 0o600 })
+      expect((yield* join_("--key-file", "junk.key")).line).toContain("line 1 is not a key")
+    })
+  )
+
+  it.scopedLive("something else than a chat on the port", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      yield* Command.run(["keygen"], { cwd })
+      for (const banner of [
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "A".repeat(100_000),
+        "\n",
+        ""
+      ]) {
+        const other = yield* Effect.acquireRelease(
+          Effect.async<Net.Server>((resume) => {
+            const server = Net.createServer((socket) => {
+              socket.on("error", () => {})
+              socket.end(banner)
+            }).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+          }),
+          (server) => Effect.sync(() => server.close())
+        )
+        const address = other.address()
+        const port = String(typeof address === "object" && address?.port)
+        const { code, line } = failure(yield* Command.run(["c", "--nick", "x", "--port", port], { cwd }))
+        expect(code).toBe(1)
+        expect(line).toContain("wrong key, or not this chat")
+      }
+    })
+  )
+
+  it.scopedLive("garbage at the server's port, which goes on serving", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      for (const bytes of ["GET / HTTP/1.1\r\n\r\n", "A".repeat(100_000), "\n", "\u0000\u00ff".repeat(50), "AAAA"]) {
+        yield* Effect.async<void>((resume) => {
+          const socket = Net.connect(Number(server.port), "127.0.0.1", () => socket.end(bytes))
+          socket.on("error", () => {})
+          socket.on("close", () => resume(Effect.void))
+          socket.resume()
+        })
+      }
+      expect((yield* Command.run(["c", "--nick", "ada"], { cwd, env })).code).toBe(0)
+      expect(server.stderr().split("\n").length).toBeLessThanOrEqual(6)
+    })
+  )
+
+  it.scopedLive("wrong usage, with exit code 2", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      const wrong = [
+        ["c", "--nick", "x", "--port", "70000"],
+        ["c", "--nick", "x", "--port", "http"],
+        ["s", "--port", "-1"],
+        ["s", "--bogus"],
+        ["bogus"],
+        ["keygen", "extra"],
+        ["c", "--key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
+      ]
+      for (const args of wrong) {
+        const { code, line } = failure(yield* Command.run(args, { cwd }))
+        expect([args, code]).toEqual([args, 2])
+        expect(line).toMatch(/\(chat --help shows how\)$/)
+      }
+      const environment = failure(yield* Command.run(["s"], { cwd, env: { CHAT_PORT: "99999" } }))
+      expect(environment.code).toBe(2)
+      expect(existsSync(join(cwd, "secret.key"))).toBe(false)
+    })
+  )
+})
+
+describe("keys", () => {
+  it.scopedLive("chat keygen makes a file for its owner only, and overwrites none without --force", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      const file = join(cwd, "secret.key")
+      expect(yield* Command.run(["keygen"], { cwd })).toEqual({
+        code: 0,
+        stdout: "wrote secret.key: give it to those who may join, by a way nobody else can read\n",
+        stderr: ""
+      })
+      const first = readFileSync(file, "utf8")
+      expect(first).toMatch(/^[\w-]{43}=\n$/)
+      expect(failure(yield* Command.run(["keygen"], { cwd }))).toEqual({
+        code: 1,
+        line: "secret.key is there already: give another name with -o, or --force to replace it"
+      })
+      expect(readFileSync(file, "utf8")).toBe(first)
+      chmodSync(file, 0o644)
+      expect((yield* Command.run(["keygen", "--force"], { cwd })).code).toBe(0)
+      expect(readFileSync(file, "utf8")).not.toBe(first)
+      expect(statSync(file).mode & 0o777).toBe(0o600)
+      expect((yield* Command.run(["keygen", "-o", "-"], { cwd })).stdout).toMatch(/^[\w-]{43}=\n$/)
+    })
+  )
+
+  it.scopedLive("come from the flag, then CHAT_KEY_FILE, then CHAT_KEY, then ./secret.key", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const key = readFileSync(join(cwd, "secret.key"), "utf8")
+      yield* Command.run(["keygen", "-o", "other.key"], { cwd })
+      const other = readFileSync(join(cwd, "other.key"), "utf8")
+      const code = (args: ReadonlyArray<string>, more: Record<string, string>) =>
+        Effect.map(
+          Command.run(["c", "--nick", "x", ...args], { cwd, env: { ...env, ...more } }),
+          (result) => result.code
+        )
+      expect(yield* code([], {})).toBe(0)
+      expect(yield* code([], { CHAT_KEY: key })).toBe(0)
+      expect(yield* code([], { CHAT_KEY: other })).toBe(1)
+      expect(yield* code([], { CHAT_KEY: "" })).toBe(0)
+      expect(yield* code([], { CHAT_KEY: other, CHAT_KEY_FILE: "secret.key" })).toBe(0)
+      expect(yield* code([], { CHAT_KEY: key, CHAT_KEY_FILE: "other.key" })).toBe(1)
+      expect(yield* code(["--key-file", "secret.key"], { CHAT_KEY: other, CHAT_KEY_FILE: "other.key" })).toBe(0)
+    })
+  )
+
+  it.scopedLive("come from standard input: then a client only listens", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const key = readFileSync(join(cwd, "secret.key"), "utf8")
+      const bot = yield* Command.chat(["c", "--nick", "bot", "--key-file", "-"], { cwd, env, input: key })
+      yield* bot.shows("-- bot joined")
+      expect((yield* Command.run(["c", "--nick", "ada"], { cwd, env, input: "hello\n" })).code).toBe(0)
+      yield* bot.shows("<ada> hello")
+      bot.kill("SIGINT")
+      expect(yield* bot.exit).toBe(130)
+    })
+  )
+
+  it.scopedLive("a server with a server key only carries the same conversation", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      yield* Command.run(["keygen"], { cwd })
+      const made = yield* Command.run(["keygen", "--server"], { cwd })
+      expect(made.stdout).toMatch(/^wrote server\.key: serve with it /)
+      expect(readFileSync(join(cwd, "server.key"), "utf8")).toMatch(/^server:[\w-]{43}=\n$/)
+      const server = yield* Command.serve({ cwd }, ["--key-file", "server.key"])
+      const env = { CHAT_PORT: server.port }
+      const result = yield* Command.run(["c", "--nick", "bot"], { cwd, env, input: "hi\n" })
+      expect(result).toEqual({ code: 0, stdout: "-- bot joined\n<bot> hi\n-- bot left\n", stderr: "" })
+    })
+  )
+
+  it.scopedLive("are made by chat s where the flag names no file yet", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      const server = yield* Command.serve({ cwd }, ["--key-file", "room.key"])
+      expect(server.stdout()).toContain("made room.key")
+      const args = ["c", "--nick", "x", "--key-file", "room.key", "--port", server.port]
+      expect((yield* Command.run(args, { cwd })).code).toBe(0)
+    })
+  )
+})
+
+describe("chat alone", () => {
+  it.scopedLive("prints help where there is no terminal, and its version when asked", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      const help = yield* Command.run([], { cwd })
+      expect(help).toEqual(yield* Command.run(["--help"], { cwd }))
+      expect(help.code).toBe(0)
+      for (const name of ["s", "c", "keygen", "server", "client"]) expect(help.stdout).toMatch(new RegExp(`- ${name} `))
+      expect(help.stdout).not.toContain("\u001b")
+      expect((yield* Command.run(["--version"], { cwd })).stdout.trim()).toBe(
+        JSON.parse(readFileSync("package.json", "utf8")).version
+      )
+    })
+  )
+})
+
+const script = spawnSync("script", ["--version"]).status === 0
+if (!script) console.warn("no tests on a terminal: the command `script` (util-linux) is not installed")
+
+describe.skipIf(!script)("on a terminal (needs the command script)", () => {
+  /** Runs `chat ARGS` on a pseudo terminal of 80 columns. */
+  const onTerminal = (args: string, options: Command.Options) =>
+    Command.start(
+      "script",
+      ["-qefc", `stty cols 80; exec "${process.execPath}" "${Command.path}" ${args}`, "/dev/null"],
+      {
+        ...options,
+        env: { TERM: "xterm", ...options.env }
+      }
+    )
+
+  it.scopedLive("chat alone asks whether to serve or join, then for a nick, and Ctrl-C leaves", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      const client = yield* onTerminal("", { cwd, env })
+      yield* client.shows("server or client? (s/c) ")
+      client.write("c\r")
+      yield* client.shows("nick: ")
+      client.write("ada\r")
+      yield* client.shows("-- ada joined")
+      client.write("hello\r")
+      yield* client.shows("<ada> hello")
+      client.write("/names\r")
+      yield* client.shows("-- 1 here: ada")
+      client.write("/nick bea\r/me waves\r/nosuch\r//slash\r")
+      yield* client.shows("-- ada is now bea")
+      yield* client.shows("* bea waves")
+      yield* client.shows("there is no /nosuch")
+      yield* client.shows("<bea> /slash")
+      client.write("half a line\u0003\u0003")
+      expect(yield* client.exit).toBe(0)
+      const rest = yield* Command.run(["c", "--nick", "x"], { cwd, env })
+      expect(rest.stdout).toContain("-- bea left\n")
+      expect(rest.stdout).not.toContain("half")
+      server.kill("SIGTERM")
+      yield* server.exit
+    })
+  )
+
+  it.scopedLive("what is typed is said before Ctrl-D leaves, and a nick not given is an error of usage", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const client = yield* onTerminal("c --nick ada", { cwd, env })
+      yield* client.shows("-- ada joined")
+      client.write("last words\r\u0004")
+      expect(yield* client.exit).toBe(0)
+      expect((yield* Command.run(["c", "--nick", "x"], { cwd, env })).stdout).toContain(
+        "<ada> last words\n-- ada left\n"
+      )
+      const nameless = yield* onTerminal("c", { cwd, env })
+      yield* nameless.shows("nick: ")
+      nameless.write("\u0003")
+      expect(yield* nameless.exit).toBe(2)
+    })
+  )
+})

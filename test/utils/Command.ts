@@ -1,0 +1,128 @@
+/** The built `chat`, run as a child process the way a user runs it. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+export const path = fileURLToPath(new URL("../../dist/chat.js", import.meta.url))
+
+/** An empty directory that goes with the Scope. */
+export const directory = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "fernet-chat-"))),
+  (made) => Effect.promise(() => rm(made, { recursive: true }))
+)
+
+export interface Options {
+  readonly cwd: string
+  readonly env?: Record<string, string>
+  /** Everything for standard input, which then ends. Without it, standard input stays open. */
+  readonly input?: string
+}
+
+export interface Running {
+  readonly child: ChildProcess
+  /** What came so far. */
+  readonly stdout: () => string
+  readonly stderr: () => string
+  /** Waits until standard output or error holds `text`. */
+  readonly shows: (text: string | RegExp) => Effect.Effect<void>
+  readonly write: (text: string) => void
+  readonly kill: (signal: NodeJS.Signals) => void
+  /** Waits for its end: what it exits with. */
+  readonly exit: Effect.Effect<number | NodeJS.Signals | null>
+}
+
+/** Starts any program; it is killed with the Scope if it still runs. */
+export const start = (
+  program: string,
+  args: ReadonlyArray<string>,
+  { cwd, env, input }: Options
+): Effect.Effect<Running, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      // Nothing of the environment of whoever runs the tests may decide them.
+      const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHAT_")))
+      const child = spawn(program, args, { cwd, env: { ...inherited, ...env }, stdio: "pipe" })
+      let stdout = ""
+      let stderr = ""
+      const watchers = new Set<() => void>()
+      const changed = () => {
+        for (const watch of watchers) watch()
+      }
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        stdout += text
+        changed()
+      })
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        stderr += text
+        changed()
+      })
+      // A program that does not read its input may end before it has all of it.
+      child.stdin.on("error", () => {})
+      if (input !== undefined) child.stdin.end(input)
+      const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+        child.on("close", (code, signal) => {
+          resolve(code ?? signal)
+          changed()
+        })
+      })
+      const running: Running = {
+        child,
+        stdout: () => stdout,
+        stderr: () => stderr,
+        shows: (text) =>
+          Effect.async((resume) => {
+            const look = () => {
+              const all = `${stdout}\n${stderr}`
+              if (typeof text === "string" ? all.includes(text) : text.test(all)) {
+                watchers.delete(look)
+                resume(Effect.void)
+              } else if (child.exitCode !== null && child.stdout.destroyed) {
+                watchers.delete(look)
+                resume(Effect.dieMessage(`it ended without showing ${String(text)}:\n${all}`))
+              }
+            }
+            watchers.add(look)
+            look()
+            return Effect.sync(() => watchers.delete(look))
+          }),
+        write: (text) => void child.stdin.write(text),
+        kill: (signal) => void child.kill(signal),
+        exit: Effect.promise(() => ended)
+      }
+      return running
+    }),
+    ({ child, exit }) =>
+      Effect.suspend(() => {
+        if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL")
+        return exit
+      })
+  )
+
+/** Starts `chat ARGS`. */
+export const chat = (args: ReadonlyArray<string>, options: Options) => start(process.execPath, [path, ...args], options)
+
+export interface Result {
+  readonly code: number | NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `chat ARGS` to its end, with nothing on standard input unless given. */
+export const run = (args: ReadonlyArray<string>, options: Options): Effect.Effect<Result> =>
+  Effect.gen(function* () {
+    const running = yield* chat(args, { input: "", ...options })
+    const code = yield* running.exit
+    return { code, stdout: running.stdout(), stderr: running.stderr() }
+  }).pipe(Effect.scoped)
+
+/** A server in `cwd` on a free port, once it listens. */
+export const serve = (options: Options, args: ReadonlyArray<string> = []) =>
+  Effect.gen(function* () {
+    const server = yield* chat(["s", "--port", "0", ...args], options)
+    yield* server.shows(/serving on .*:\d+/)
+    return { ...server, port: /serving on .*:(\d+)/.exec(server.stdout())?.[1] ?? "" }
+  })
