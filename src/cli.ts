@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The command: specification first, handlers below, and at the end the edge that runs it. */
 import { createInterface } from "node:readline"
 import { stripVTControlCharacters } from "node:util"
@@ -22,15 +23,9 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import packageJson from "../package.json" with { type: "json" }
-import * as Client from "./client/Client.js"
-import * as Plain from "./client/terminal/Plain.js"
-import * as Prompt from "./client/terminal/Prompt.js"
-import * as Fernet from "./domain/Fernet.js"
 import * as KeyFile from "./domain/KeyFile.js"
 import * as Keys from "./domain/Keys.js"
 import * as TransportTcp from "./domain/TransportTcp.js"
-import * as Log from "./server/Log.js"
-import * as Server from "./server/Server.js"
 
 // ---- Specification ----
 
@@ -114,6 +109,19 @@ type KeygenOptions = Command.Command.ParseConfig<typeof keygenOptions>
 
 // ---- Handlers ----
 
+// What one command needs is loaded when it is the one: the others, and --help, do not wait for it.
+const loadServer = Effect.promise(() =>
+  Promise.all([import("./server/Server.js"), import("./server/Log.js"), import("./domain/Fernet.js")])
+)
+const loadClient = Effect.promise(() =>
+  Promise.all([
+    import("./client/Client.js"),
+    import("./client/terminal/Plain.js"),
+    import("./client/terminal/Prompt.js"),
+    import("./domain/Fernet.js")
+  ])
+)
+
 /** `chat` was called without anything else. */
 class Alone extends Data.TaggedError("Alone") {}
 
@@ -196,6 +204,7 @@ const serve = Effect.fn("serve")(function* ({ host, keyFile, port }: ServerOptio
       () => makeKeyFile(source._tag === "File" ? source.path : KeyFile.defaultPath)
     )
   )
+  const [Server, Log, Fernet] = yield* loadServer
   yield* Effect.gen(function* () {
     const server = yield* Server.Server
     const port = server.address.slice(server.address.lastIndexOf(":") + 1)
@@ -223,6 +232,7 @@ const serve = Effect.fn("serve")(function* ({ host, keyFile, port }: ServerOptio
 const askNick = Effect.gen(function* () {
   const missing = new UsageError({ message: "a nick is missing: give --nick NAME, or set CHAT_NICK" })
   if (terminal === undefined) return yield* missing
+  const [, , Prompt] = yield* loadClient
   const answer = yield* Prompt.ask(terminal, "nick: ")
   return answer === undefined || answer === "" ? yield* missing : answer
 })
@@ -237,6 +247,7 @@ const join = Effect.fn("join")(function* ({ host, keyFile, nick, port }: ClientO
   const source = yield* keySource(keyFile)
   const keys = yield* Keys.roomKeys(yield* loadKeys(source))
   const name = Option.isSome(nick) ? nick.value : yield* askNick
+  const [Client, Plain, Prompt, Fernet] = yield* loadClient
   const client = Client.layer({ keys, nick: name }).pipe(
     Layer.provide([TransportTcp.layerDialer({ host, port }), Fernet.layer])
   )
@@ -252,7 +263,9 @@ const join = Effect.fn("join")(function* ({ host, keyFile, nick, port }: ClientO
 
 /** What `chat` alone stands for: on a terminal the user is asked, elsewhere it is help. */
 const choose = Effect.gen(function* () {
-  const answer = terminal === undefined ? undefined : yield* Prompt.ask(terminal, "server or client? (s/c) ")
+  if (terminal === undefined) return "--help"
+  const [, , Prompt] = yield* loadClient
+  const answer = yield* Prompt.ask(terminal, "server or client? (s/c) ")
   return answer === "s" || answer === "c" ? answer : "--help"
 })
 

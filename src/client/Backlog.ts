@@ -43,12 +43,13 @@ export class Backlog<A, E> {
   /** All items from the oldest still kept, and what will come. */
   readonly stream: Stream.Stream<A, E | Lagged> = Stream.suspend(() => {
     let next = this.dropped
+    const ready = () => next < this.dropped + this.items.length || this.ended !== undefined
     const pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E | Lagged>> = Effect.suspend(() => {
       if (next < this.dropped) return Effect.fail(Option.some(new Lagged({ missed: this.dropped - next })))
       const items = this.items.slice(next - this.dropped)
       next += items.length
       if (items.length > 0) return Effect.succeed(Chunk.unsafeFromArray(items))
-      return this.ended ?? Effect.zipRight(this.changed.wait, pull)
+      return this.ended ?? Effect.zipRight(this.changed.wait(ready), pull)
     })
     return Stream.repeatEffectChunkOption(pull)
   })

@@ -36,11 +36,12 @@ export const take = (outbox: Outbox, most: number): readonly [Outbox, ReadonlyAr
       most
     )
   )
-  return [{ ...outbox, sent: outbox.sent + items.length }, items]
+  return [{ ...outbox, sent: items.at(-1)?.n ?? outbox.sent }, items]
 }
 
-/** Drops what the log holds: everything up to `n`. */
+/** Drops what the log holds, everything up to `n`: it needs sending no more, and what is added next comes after it. */
 export const settle = (outbox: Outbox, n: number): Outbox => ({
-  ...outbox,
-  items: Chunk.dropWhile(outbox.items, (item) => item.n <= n)
+  items: Chunk.dropWhile(outbox.items, (item) => item.n <= n),
+  last: Math.max(outbox.last, n),
+  sent: Math.max(outbox.sent, n)
 })

@@ -38,8 +38,8 @@ export interface Present {
   readonly head: Protocol.Seq
   /** The newest event applied. */
   readonly last: Protocol.Position
-  /** How many members the roster has once all its pages have come. */
-  readonly count: number
+  /** How many members the pages that are to come hold; events and group keys follow the last of them. */
+  readonly missing: number
   readonly roster: Roster.Roster
   readonly group: Option.Option<Group>
   /** The highest number seen among the texts of each member. */
@@ -59,7 +59,7 @@ type Result = Either.Either<State, Fault>
 const fault = (rule: Fault["rule"], detail: string): Either.Either<never, Fault> =>
   Either.left(new Fault({ rule, detail }))
 
-const hasRoster = (state: Present): boolean => HashMap.size(state.roster) === state.count
+const hasRoster = (state: Present): boolean => state.missing === 0
 
 const lastOf = (state: State): Protocol.Position => (state._tag === "Present" ? state.last : Protocol.start)
 
@@ -98,7 +98,7 @@ const welcome = (state: State, message: Protocol.Welcome): Result => {
     nick,
     head,
     last: message.after,
-    count,
+    missing: count,
     roster: Roster.empty,
     group: Option.none(),
     said: HashMap.empty()
@@ -138,10 +138,12 @@ export const message = (state: State, message: Protocol.ServerMessage): Result =
     case "Members": {
       if (state._tag === "Joining" || hasRoster(state)) return fault("order", "Members came out of turn")
       const roster = Roster.add(state.roster, message.members)
-      const size = HashMap.size(roster)
-      return size === HashMap.size(state.roster) + message.members.length && size <= state.count
-        ? Either.right({ ...state, roster, asking: size < state.count })
-        : fault("shape", "the list of members contradicts itself")
+      const missing = state.missing - message.members.length
+      const distinct = HashMap.size(roster) === HashMap.size(state.roster) + message.members.length
+      if (missing < 0 || !distinct || (missing === 0 && !HashMap.has(roster, state.member))) {
+        return fault("shape", "the list of members contradicts itself")
+      }
+      return Either.right({ ...state, roster, missing, asking: missing > 0 })
     }
     case "Events":
     case "Rekey":

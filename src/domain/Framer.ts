@@ -36,6 +36,8 @@ export class Framer {
   next(): Either.Either<string | undefined, Fault> {
     const end = this.chunk.indexOf(newline, this.at)
     const until = end === -1 ? this.chunk.length : end
+    // A fault takes nothing: whoever asks again is told again.
+    if (end === this.at && this.size === 0) return fault("a line is empty")
     if (this.size + until - this.at > this.limit) return fault(`a line is longer than ${this.limit} bytes`)
     if (end === -1) {
       this.keep(this.chunk.subarray(this.at))
@@ -47,7 +49,7 @@ export class Framer {
     this.partial = empty
     this.size = 0
     this.at = end + 1
-    return line === "" ? fault("a line is empty") : Either.right(line)
+    return Either.right(line)
   }
 
   /** What the end of the stream means here: a partial line is a fault. */

@@ -2,6 +2,7 @@
  * What client and server say to each other, as Schemas: messages, events, and the three shapes of frame they travel in.
  * No schema here transforms: a decoded value is written as it is.
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Base64Url from "./Base64Url.js"
 import { WellFormed } from "./Json.js"
@@ -12,8 +13,9 @@ const positive = integer.pipe(Schema.greaterThanOrEqualTo(1))
 /** Canonical base64url of exactly `bytes` bytes. The message never repeats what was refused: it may be a secret. */
 const base64Url = (bytes: number) =>
   Schema.String.pipe(
-    Schema.filter((text) => text.length === Math.ceil(bytes / 3) * 4 && Base64Url.isCanonical(text), {
-      message: () => `expected canonical base64url of ${bytes} bytes`
+    Schema.filter((text) => Option.exists(Base64Url.decode(text), ({ length }) => length === bytes), {
+      message: () => `expected canonical base64url of ${bytes} bytes`,
+      arbitrary: () => (fc) => fc.uint8Array({ minLength: bytes, maxLength: bytes }).map(Base64Url.encode)
     })
   )
 
@@ -50,7 +52,10 @@ export type Ticket = typeof Ticket.Type
 /** A text sealed under the message key: a Fernet token, opaque to the server. */
 export const maxSealed = 32_768
 export const Sealed = Schema.String.pipe(
-  Schema.filter((text) => (text.length > 0 && text.length <= maxSealed && Base64Url.isCanonical(text)) || "not sealed"),
+  Schema.filter((text) => text.length > 0 && text.length <= maxSealed && Base64Url.isCanonical(text), {
+    message: () => `expected canonical base64url of at most ${maxSealed} characters`,
+    arbitrary: () => (fc) => fc.uint8Array({ minLength: 1 }).map(Base64Url.encode)
+  }),
   Schema.brand("fernet-chat/Sealed")
 )
 export type Sealed = typeof Sealed.Type

@@ -1,20 +1,27 @@
-/** Something has changed: wakes all who wait for it. Whoever is woken looks again; the signal itself says nothing. */
+/** Something has changed: wakes all who wait for it. */
 import * as Effect from "effect/Effect"
 
 export class Signal {
   private readonly waiting = new Set<() => void>()
 
-  /** Waits for the next {@link notify}. */
-  readonly wait: Effect.Effect<void> = Effect.async((resume) => {
-    const proceed = () => resume(Effect.void)
-    this.waiting.add(proceed)
-    return Effect.sync(() => this.waiting.delete(proceed))
-  })
+  /**
+   * Waits until `ready` holds, which may change by {@link notify} only. It is asked in the same step that begins to
+   * wait: asked in a step of its own, a change between the two would wake nobody.
+   */
+  wait(ready: () => boolean): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      const look = () => {
+        if (!ready()) return
+        this.waiting.delete(look)
+        resume(Effect.void)
+      }
+      this.waiting.add(look)
+      look()
+      return Effect.sync(() => this.waiting.delete(look))
+    })
+  }
 
   notify(): void {
-    if (this.waiting.size === 0) return
-    const waiting = [...this.waiting]
-    this.waiting.clear()
-    for (const proceed of waiting) proceed()
+    for (const look of this.waiting) look()
   }
 }

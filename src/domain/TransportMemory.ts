@@ -38,21 +38,22 @@ class Way {
     this.changed.notify()
   }
 
-  read: Transport.Pipe["read"] = Effect.suspend(() => {
-    const bytes = this.bytes.shift()
-    if (bytes !== undefined) {
+  /** The next bytes; none once all are read and no more will come. */
+  readonly read: Transport.Pipe["read"] = Effect.zipRight(
+    this.changed.wait(() => this.bytes.length > 0 || this.state !== "open"),
+    Effect.suspend(() => {
+      const bytes = this.bytes.shift()
+      if (bytes === undefined) return Effect.fail(Option.none())
       this.size -= bytes.length
       this.changed.notify()
       return Effect.succeed(bytes)
-    }
-    return this.state === "open" ? Effect.zipRight(this.changed.wait, this.read) : Effect.fail(Option.none())
-  })
+    })
+  )
 
   /** Waits until at most `size` bytes are on the way, or nobody will take them. */
-  below = (size: number): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      this.size <= size || this.state === "broken" ? Effect.void : Effect.zipRight(this.changed.wait, this.below(size))
-    )
+  below(size: number): Effect.Effect<void> {
+    return this.changed.wait(() => this.size <= size || this.state === "broken")
+  }
 }
 
 const side = (address: string, incoming: Way, outgoing: Way): Effect.Effect<Transport.Transport, never, Scope.Scope> =>

@@ -149,7 +149,7 @@ export const layerListener = (address: Address): Layer.Layer<Transport.Listener,
         (server) =>
           Effect.sync(() => {
             server.close()
-            // Connections end with their own scopes; what is left here was taken by nobody.
+            // Connections end with their own scopes, before this one; what is left was taken by nobody.
             for (const socket of open) socket.destroy()
           })
       )
@@ -174,12 +174,9 @@ const dialError = (address: Address, error: NodeJS.ErrnoException): Transport.Tr
 
 const connected = (socket: Net.Socket, address: Address): Effect.Effect<void, Transport.TransportError> =>
   Effect.async((resume) => {
-    const failed = (error: Error) => resume(Effect.fail(dialError(address, error)))
-    socket.once("error", failed)
-    socket.once("connect", () => {
-      socket.off("error", failed)
-      resume(Effect.void)
-    })
+    // Listens on after it has connected, when the answer is given already: an error that nobody listens to is thrown.
+    socket.on("error", (error) => resume(Effect.fail(dialError(address, error))))
+    socket.once("connect", () => resume(Effect.void))
   })
 
 /** Calls `address`, anew for each connection. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-export const path = fileURLToPath(new URL("../../dist/chat.js", import.meta.url))
+export const path = fileURLToPath(new URL("../../dist/bin/chat.js", import.meta.url))
 
 /** An empty directory that goes with the Scope. */
 export const directory = Effect.acquireRelease(
@@ -45,7 +45,7 @@ export const start = (
     Effect.sync(() => {
       // Nothing of the environment of whoever runs the tests may decide them.
       const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHAT_")))
-      const child = spawn(program, args, { cwd, env: { ...inherited, ...env }, stdio: "pipe" })
+      const child = spawn(program, args, { cwd, env: { ...inherited, ...env }, stdio: "pipe", detached: true })
       let stdout = ""
       let stderr = ""
       const watchers = new Set<() => void>()
@@ -88,7 +88,10 @@ export const start = (
             watchers.add(look)
             look()
             return Effect.sync(() => watchers.delete(look))
-          }),
+          }).pipe(
+            Effect.timeoutFail({ duration: "15 seconds", onTimeout: () => "late" }),
+            Effect.catchAll(() => Effect.dieMessage(`it has not shown ${String(text)}:\n${stdout}\n${stderr}`))
+          ),
         write: (text) => void child.stdin.write(text),
         kill: (signal) => void child.kill(signal),
         exit: Effect.promise(() => ended)
@@ -97,7 +100,10 @@ export const start = (
     }),
     ({ child, exit }) =>
       Effect.suspend(() => {
-        if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL")
+        // With all that it has started: it leads a group of its own.
+        if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+          process.kill(-child.pid, "SIGKILL")
+        }
         return exit
       })
   )

@@ -1,0 +1,92 @@
+import { execFileSync } from "node:child_process"
+import { cpSync, readFileSync, symlinkSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Command from "./utils/Command.js"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const readme = readFileSync(join(root, "README.md"), "utf8")
+
+/** The blocks of one language. */
+const blocks = (language: string) =>
+  Array.from(readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms")), ([, text = ""]) => text)
+
+const commands = blocks("sh").flatMap((block) => block.trim().split("\n"))
+
+/** The project as it would be cloned, with the packages installed. */
+const checkout = Effect.map(Command.directory, (directory) => {
+  const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: root })
+  for (const file of files.toString().trim().split("\n")) {
+    if (!file.startsWith("test/")) cpSync(join(root, file), join(directory, file))
+  }
+  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"))
+  return directory
+})
+
+const shell = (line: string, options: Command.Options) => Command.start("sh", ["-c", `exec ${line}`], options)
+
+/** Runs a line to its end. */
+const toEnd = (line: string, options: Command.Options) =>
+  Effect.gen(function* () {
+    const running = yield* Command.start("sh", ["-c", line], { input: "", ...options })
+    return { code: yield* running.exit, stdout: running.stdout() }
+  })
+
+describe("the README", () => {
+  it.scopedLive(
+    "shows commands that work as they are shown, in their order",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* checkout
+        const run = yield* Effect.sync(() => {
+          const left = [...commands]
+          /** Takes the next command of the README, which has to be `expected`. */
+          return (expected: string) => {
+            expect(left.shift()).toBe(expected)
+            return expected
+          }
+        })
+        const line = run("npm install && npm start").replace("npm install && ", "")
+        const server = yield* shell(line, { cwd, env: { CHAT_PORT: "0" } })
+        yield* server.shows(/serving on 127\.0\.0\.1:\d+/)
+        const env = { CHAT_PORT: /serving on 127\.0\.0\.1:(\d+)/.exec(server.stdout())?.[1] ?? "" }
+
+        const ada = yield* shell(run("npx chat c --nick ada"), { cwd, env })
+        yield* ada.shows("-- ada joined")
+
+        const open = yield* shell(run("npx chat s --host 0.0.0.0"), { cwd, env: { CHAT_PORT: "0" } })
+        yield* open.shows("serving on 0.0.0.0:")
+
+        expect((yield* toEnd(run("chmod 600 secret.key"), { cwd })).code).toBe(0)
+        const bob = yield* toEnd(run("npx chat c --host 192.0.2.7 --nick bob").replace("192.0.2.7", "127.0.0.1"), {
+          cwd,
+          env
+        })
+        expect(bob).toEqual({ code: 0, stdout: "-- ada joined\n-- bob joined\n-- bob left\n" })
+
+        expect(
+          (yield* toEnd(run(String.raw`printf 'the backup is done\n' | npx chat c --nick backup`), { cwd, env })).code
+        ).toBe(0)
+        yield* ada.shows("<backup> the backup is done")
+
+        expect((yield* toEnd(run("npx chat keygen -o room.key"), { cwd })).code).toBe(0)
+        expect((yield* toEnd(run("npx chat keygen --server -o server.key"), { cwd })).code).toBe(0)
+        const blind = yield* shell(run("npx chat s --key-file server.key"), { cwd, env: { CHAT_PORT: "0" } })
+        yield* blind.shows("serving on 127.0.0.1:")
+
+        // The last one is the command that runs this test; CI is where it is run as shown.
+        const test = run("npm install && npm test")
+        expect(readFileSync(join(root, ".ci/run"), "utf8").split("\n")).toContain(test)
+        expect(() => run("")).toThrow()
+      }),
+    120_000
+  )
+
+  it("shows the examples as they are in the project", () => {
+    const examples = ["echo-bot.ts", "server.ts"].map((name) => readFileSync(join(root, "examples", name), "utf8"))
+    // Without the comment that says which file it is.
+    expect(blocks("ts")).toEqual(examples.map((text) => text.slice(text.indexOf("\n") + 1)))
+  })
+})
