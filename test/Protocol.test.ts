@@ -231,13 +231,13 @@ describe("Protocol", () => {
 })
 
 describe("secrets and ids have exactly their length", () => {
-  for (const [name, schema, length] of [
-    ["a ticket", Protocol.Ticket, 16],
-    ["a log's id", Protocol.LogId, 16],
-    ["a group key", Protocol.Rekey.fields.key, 32]
+  for (const [name, is, length] of [
+    ["a ticket", Schema.is(Protocol.Ticket), 16],
+    ["a log's id", Schema.is(Protocol.LogId), 16],
+    ["a group key", Schema.is(Protocol.Rekey.fields.key), 32]
   ] as const) {
     it(name, () => {
-      const accepts = (bytes: number) => Schema.is(schema)(Messages.base64Url(bytes))
+      const accepts = (bytes: number) => is(Messages.base64Url(bytes))
       expect([length - 2, length - 1, length, length + 1, length + 2].map(accepts)).toEqual([
         false,
         false,
