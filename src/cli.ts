@@ -23,6 +23,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import packageJson from "../package.json" with { type: "json" }
+import * as Display from "./client/terminal/Display.js"
 import * as KeyFile from "./domain/KeyFile.js"
 import * as Keys from "./domain/Keys.js"
 import * as TransportTcp from "./domain/TransportTcp.js"
@@ -276,7 +277,8 @@ let exitWhenInterrupted = 0
 
 /** A line of this command's own on standard error. */
 function report(line: string): Effect.Effect<void> {
-  return Effect.sync(() => void process.stderr.write(`chat: ${line}\n`))
+  // Some of it may be the server's words.
+  return Effect.sync(() => void process.stderr.write(`chat: ${Display.oneLine(line)}\n`))
 }
 
 /** Errors of usage come as a document with colours: one line of it is enough. */

@@ -6,6 +6,7 @@
 export { Lagged } from "./client/Backlog.js"
 export * as Client from "./client/Client.js"
 export * as Entry from "./client/Entry.js"
+export { Disconnected, JoinError, RenameError, SayError } from "./client/Failure.js"
 export { Entropy } from "./domain/Entropy.js"
 export { Fault } from "./domain/Fault.js"
 export * as Fernet from "./domain/Fernet.js"

@@ -3,9 +3,12 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Fernet from "../src/domain/Fernet.js"
+import * as Log from "../src/server/Log.js"
 import * as Server from "../src/server/Server.js"
 import * as Room from "./utils/Room.js"
 
@@ -167,3 +170,13 @@ const suite = (name: string, transport: (typeof Room.transports)[keyof typeof Ro
 
 suite("in memory", Room.transports.memory)
 suite("over TCP", Room.transports.tcp)
+
+it.scopedLive("Server.run serves until it is interrupted, and then says why", () =>
+  Effect.gen(function* () {
+    const serving = yield* Effect.fork(Server.run({ keys: Room.serverKeys }))
+    const ada = yield* Room.join("ada")
+    yield* ada.say("hello")
+    yield* Fiber.interrupt(serving)
+    expect(yield* Effect.flip(Stream.runDrain(ada.events))).toMatchObject({ reason: "shutdown" })
+  }).pipe(Effect.provide([Room.transports.tcp, Log.layerMemory(), Fernet.layer]))
+)

@@ -2,9 +2,7 @@
  * A member of a room: joins over any Transport, follows the log, opens and seals texts. What comes is applied as it
  * arrives, whether or not anybody watches.
  */
-import { Buffer } from "node:buffer"
 import * as Arr from "effect/Array"
-import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -19,16 +17,17 @@ import * as Base64Url from "../domain/Base64Url.js"
 import { Entropy } from "../domain/Entropy.js"
 import type { Fault } from "../domain/Fault.js"
 import { Fernet } from "../domain/Fernet.js"
-import * as Handshake from "../domain/Handshake.js"
 import * as Keys from "../domain/Keys.js"
 import * as Nickname from "../domain/Nickname.js"
 import * as Protocol from "../domain/Protocol.js"
 import * as Roster from "../domain/Roster.js"
 import * as Seal from "../domain/Seal.js"
 import * as Transport from "../domain/Transport.js"
-import * as Wire from "../domain/Wire.js"
+import type * as Wire from "../domain/Wire.js"
 import * as Backlog from "./Backlog.js"
+import * as Connection from "./Connection.js"
 import * as Entry from "./Entry.js"
+import * as Failure from "./Failure.js"
 import * as Outbox from "./Outbox.js"
 import * as Replica from "./Replica.js"
 
@@ -39,47 +38,10 @@ export const backlog = 10_000
 const joinTime = "10 seconds"
 const leaveTime = "5 seconds"
 
-/**
- * Why joining failed: `unreachable` (nobody answers there), `wrong-key` (or not this chat), `version`, `nick-taken`,
- * `nick-invalid`, or the reason of the server's Bye.
- */
-export class JoinError extends Schema.TaggedError<JoinError>()("JoinError", {
-  reason: Schema.Literal(
-    "unreachable",
-    "wrong-key",
-    "version",
-    "nick-taken",
-    "nick-invalid",
-    ...Protocol.ByeReason.literals
-  ),
-  message: Schema.String
-}) {}
-
-/** Why a session ended: the reason of the server's Bye, `lost` (without one), or `fault` (the server broke a rule). */
-export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnected", {
-  reason: Schema.Literal("lost", "fault", ...Protocol.ByeReason.literals),
-  message: Schema.String
-}) {}
-
-/**
- * Why a text was not said: `text` (it cannot be: see the message), `closed` (the session ended first; whether the text
- * is in the log is not known), `altered` (the log holds something else in its place).
- */
-export class SayError extends Schema.TaggedError<SayError>()("SayError", {
-  reason: Schema.Literal("text", "closed", "altered"),
-  message: Schema.String
-}) {}
-
-/** Why a nick was not changed. */
-export class RenameError extends Schema.TaggedError<RenameError>()("RenameError", {
-  reason: Schema.Literal("nick-taken", "nick-invalid", "closed"),
-  message: Schema.String
-}) {}
-
 export type Status =
   | { readonly _tag: "Online" }
   /** For good: a client is one session. */
-  | { readonly _tag: "Closed"; readonly reason: Disconnected["reason"] }
+  | { readonly _tag: "Closed"; readonly reason: Failure.Disconnected["reason"] }
 
 export interface Shape {
   /** This member's id: entries with a smaller `seq` are from before it joined. */
@@ -92,11 +54,11 @@ export interface Shape {
    * What the log holds, in order, from the oldest entry this client keeps (the history it was told, up to 10,000) and
    * on. It ends when the member has left, and fails when the session ended otherwise or the subscriber fell behind.
    */
-  readonly events: Stream.Stream<Entry.Entry, Disconnected | Backlog.Lagged>
+  readonly events: Stream.Stream<Entry.Entry, Failure.Disconnected | Backlog.Lagged>
   /** Says a text of 1 to 4,000 code points; done when it is in the log. `me` makes it an action. */
-  readonly say: (text: string, options?: { readonly me?: boolean }) => Effect.Effect<Entry.Said, SayError>
+  readonly say: (text: string, options?: { readonly me?: boolean }) => Effect.Effect<Entry.Said, Failure.SayError>
   /** Takes another nick; done when the log says so. Texts said meanwhile wait for it. */
-  readonly rename: (nick: string) => Effect.Effect<string, RenameError>
+  readonly rename: (nick: string) => Effect.Effect<string, Failure.RenameError>
   /** Who is here, oneself included, in the order they first came. */
   readonly members: Effect.Effect<ReadonlyArray<Protocol.Member>>
   readonly status: Subscribable.Subscribable<Status>
@@ -112,91 +74,35 @@ export interface Options {
   readonly nick: string
 }
 
-const byeMessages: Record<Protocol.ByeReason, string> = {
-  quit: "you have left",
-  "taken-over": "you have joined from elsewhere, and this connection was closed",
-  kicked: "the operator has put you out of the room",
-  banned: "the operator has shut you out of the room",
-  full: "the server is full: try again later",
-  slow: "this connection was too slow for what was said",
-  silent: "nothing was heard from this connection for too long",
-  protocol: "the server closed the connection because this client broke the protocol",
-  shutdown: "the server was shut down"
-}
-
-const altered = () => new SayError({ reason: "altered", message: "the log holds something else in place of this text" })
-
-const unreachable = (error: Transport.TransportError) =>
-  new JoinError({ reason: "unreachable", message: error.message })
-
-const wrongKey = (address: string) =>
-  new JoinError({
-    reason: "wrong-key",
-    message: `wrong key, or not this chat: ${address} closed the connection; compare your key file with the server's`
-  })
-
-const silent = (address: string) =>
-  new JoinError({ reason: "silent", message: `${address} does not answer as a chat would: are host and port right?` })
-
 const decodeText = Schema.decodeUnknownEither(Seal.Text)
-
-const invalidText = (text: string) =>
-  new SayError({
-    reason: "text",
-    message: text.isWellFormed()
-      ? `a text has 1 to ${Seal.maxText} characters, this one ${Array.from(text).length}`
-      : "a text is well-formed Unicode, and this one is not"
-  })
-
-const invalidNick = `a nick has at most ${Nickname.maxBytes} bytes`
-
-/** Shakes hands with the first key. Whatever else but a good answer comes back, it is not this chat. */
-const shakeHands = Effect.fnUntraced(function* (
-  transport: Transport.Transport,
-  pull: Effect.Effect<Chunk.Chunk<string>, unknown>,
-  options: Options,
-  address: string
-) {
-  const initiated = Handshake.initiate(Keys.serverKey(options.keys[0]), (yield* Entropy).bytes(32))
-  transport.write(Buffer.from(`${initiated.line}\n`))
-  const lines = yield* Effect.mapError(pull, () => wrongKey(address))
-  transport.trust()
-  return yield* Either.mapLeft(initiated.complete(Chunk.unsafeHead(lines)), (error) =>
-    error.reason === "version"
-      ? new JoinError({ reason: "version", message: `${address} speaks another version (${error.message})` })
-      : wrongKey(address)
-  )
-})
 
 /** Joins a room, and stays for the life of the Scope. */
 export const make = Effect.fn("Client.make")(function* (options: Options) {
-  const { address, dial } = yield* Transport.Dialer
+  const { address } = yield* Transport.Dialer
   const fernet = yield* Fernet
   const entropy = yield* Entropy
   const messageKeys = Arr.map(options.keys, Keys.messageKey)
-  if (!Nickname.fits(options.nick)) return yield* new JoinError({ reason: "nick-invalid", message: invalidNick })
-
-  const transport = yield* Effect.mapError(dial, unreachable)
-  const pull = yield* Stream.toPull(transport.lines)
-  const session = yield* shakeHands(transport, pull, options, address).pipe(
-    Effect.timeoutFail({ duration: joinTime, onTimeout: () => silent(address) })
-  )
-  const reader = new Wire.DownReader(fernet, session.down)
-  const writer = new Wire.Writer<Protocol.ClientMessage>(fernet, session.up, Protocol.maxMessages)
-  const send = (...messages: Arr.NonEmptyReadonlyArray<Protocol.ClientMessage>) =>
-    transport.write(writer.lines(messages))
+  if (!Nickname.fits(options.nick)) {
+    return yield* new Failure.JoinError({ reason: "nick-invalid", message: Failure.longNick })
+  }
+  const late = { duration: joinTime, onTimeout: () => Failure.silent(address) } as const
+  const connection = yield* Effect.timeoutFail(Connection.open(Keys.serverKey(options.keys[0])), late)
+  const { drained, send } = connection
 
   let state = Replica.joining
   let outbox = Outbox.make(0)
   /** Who waits to see a text in the log, by its number. */
-  const waiting = new Map<number, { readonly text: string; readonly done: Deferred.Deferred<Entry.Said, SayError> }>()
+  const waiting = new Map<
+    number,
+    { readonly text: string; readonly done: Deferred.Deferred<Entry.Said, Failure.SayError> }
+  >()
   /** The answer to our newest Nick, or the end of the session that came first. */
-  let answer = yield* Deferred.make<void, Protocol.Rejected | Disconnected>()
+  let answer = yield* Deferred.make<void, Protocol.Rejected | Failure.Disconnected>()
   /** Open while texts wait that may be sent. */
   const unsent = yield* Effect.makeLatch(false)
-  const entries = new Backlog.Backlog<Entry.Entry, Disconnected>(backlog)
+  const entries = new Backlog.Backlog<Entry.Entry, Failure.Disconnected>(backlog)
   const status = yield* SubscriptionRef.make<Status>({ _tag: "Online" })
-  const ended = yield* Deferred.make<never, Disconnected>()
+  const ended = yield* Deferred.make<never, Failure.Disconnected>()
 
   const settle = (entry: Entry.Entry, n: Protocol.TextNumber) => {
     outbox = Outbox.settle(outbox, n)
@@ -204,7 +110,7 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
     if (waiter === undefined) return
     waiting.delete(n)
     const same = entry._tag === "Said" && entry.text === waiter.text
-    Deferred.unsafeDone(waiter.done, same ? Effect.succeed(entry) : Effect.fail(altered()))
+    Deferred.unsafeDone(waiter.done, same ? Effect.succeed(entry) : Effect.fail(Failure.altered()))
   }
 
   /** Applies events as they come. Every entry passes here, so it is a plain loop. */
@@ -227,12 +133,10 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
     unsent.unsafeOpen()
   }
 
-  /** Takes in one line; tells whether the session goes on. */
-  const receive = (line: string): Either.Either<Option.Option<Protocol.ByeReason>, Fault> =>
+  /** Takes in what the server says, whole frames at a time; the reason of its Bye, once that has come. */
+  const receive = (received: Wire.Received): Either.Either<Option.Option<Protocol.ByeReason>, Fault> =>
     Either.gen(function* () {
       const { asking } = state
-      const group = state._tag === "Present" ? Option.getOrUndefined(state.group) : undefined
-      const received = yield* reader.read(line, group?.key)
       let bye = Option.none<Protocol.ByeReason>()
       if (received._tag === "Group") {
         state = yield* Replica.group(state, received.frame)
@@ -250,32 +154,29 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
       return bye
     })
 
-  const close = Effect.fnUntraced(function* (error: Disconnected) {
+  const close = Effect.fnUntraced(function* (error: Failure.Disconnected) {
     yield* SubscriptionRef.set(status, { _tag: "Closed", reason: error.reason })
     yield* Deferred.fail(ended, error)
     yield* Deferred.fail(answer, error)
     entries.end(error.reason === "quit" ? Option.none() : Option.some(error))
-    for (const { done } of waiting.values()) {
-      yield* Deferred.fail(done, new SayError({ reason: "closed", message: error.message }))
-    }
+    for (const { done } of waiting.values()) yield* Deferred.fail(done, Failure.unsaid(error))
     waiting.clear()
-    yield* Effect.timeoutOption(transport.end, leaveTime)
+    yield* Effect.timeoutOption(connection.end, leaveTime)
   })
 
-  yield* Stream.fromPull(Effect.succeed(pull)).pipe(
-    Stream.mapEffect(receive),
-    Stream.filterMap((bye) => bye),
-    Stream.runHead,
-    Effect.matchEffect({
-      onSuccess: Option.match({
-        onNone: () => close(new Disconnected({ reason: "lost", message: "the connection to the server was lost" })),
-        onSome: (reason) => close(new Disconnected({ reason, message: byeMessages[reason] }))
+  yield* connection
+    .received(() => (state._tag === "Present" ? Option.getOrUndefined(state.group)?.key : undefined))
+    .pipe(
+      Stream.mapEffect(receive),
+      Stream.filterMap((bye) => bye),
+      Stream.runHead,
+      Effect.match({
+        onFailure: Failure.broken,
+        onSuccess: Option.match({ onNone: () => Failure.broken(), onSome: Failure.bye })
       }),
-      onFailure: (error) =>
-        close(new Disconnected({ reason: error._tag === "Fault" ? "fault" : "lost", message: error.message }))
-    }),
-    Effect.forkScoped
-  )
+      Effect.flatMap(close),
+      Effect.forkScoped
+    )
 
   /** Sends one frame of what waits in the outbox; tells whether there was something. */
   const flush = (): boolean => {
@@ -292,13 +193,14 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
     send(...says)
     return true
   }
-  yield* unsent.await.pipe(
+  yield* Effect.gen(function* () {
+    yield* unsent.await
     // No faster than the network takes it.
-    Effect.zipRight(transport.drained),
-    Effect.zipRight(Effect.suspend(() => (flush() ? Effect.void : unsent.close))),
-    Effect.forever,
-    Effect.forkScoped
-  )
+    yield* drained
+    // In one step, so that nothing added meanwhile is overlooked.
+    unsent.unsafeClose()
+    if (flush()) unsent.unsafeOpen()
+  }).pipe(Effect.forever, Effect.forkScoped)
 
   const leave = Effect.gen(function* () {
     if (yield* Deferred.isDone(ended)) return
@@ -312,12 +214,10 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
   send({ _tag: "Nick", nick: options.nick, ticket })
   yield* Deferred.await(answer).pipe(
     Effect.catchTags({
-      Rejected: ({ detail, reason }) => new JoinError({ reason, message: detail }),
-      // An end without a word before Welcome is how a server treats whom it does not know.
-      Disconnected: ({ message, reason }) =>
-        reason === "lost" || reason === "fault" ? wrongKey(address) : new JoinError({ reason, message })
+      Rejected: ({ detail, reason }) => new Failure.JoinError({ reason, message: detail }),
+      Disconnected: (error) => Failure.notWelcome(address, error)
     }),
-    Effect.timeoutFail({ duration: joinTime, onTimeout: () => silent(address) })
+    Effect.timeoutFail(late)
   )
   const present = state
   if (present._tag === "Joining") return yield* Effect.dieMessage("a Nick was answered without a Welcome")
@@ -340,9 +240,9 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
     status,
     leave,
     say: Effect.fn("Client.say")(function* (text, { me = false } = {}) {
-      const valid = yield* Either.mapLeft(decodeText(text), () => invalidText(text))
-      const done = yield* Deferred.make<Entry.Said, SayError>()
-      yield* Effect.mapError(isOpen, ({ message }) => new SayError({ reason: "closed", message }))
+      const valid = yield* Either.mapLeft(decodeText(text), () => Failure.invalidText(text))
+      const done = yield* Deferred.make<Entry.Said, Failure.SayError>()
+      yield* Effect.mapError(isOpen, Failure.unsaid)
       const [next, item] = Outbox.add(outbox, valid, me)
       outbox = next
       waiting.set(item.n, { text, done })
@@ -351,8 +251,10 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
     }),
     rename: Effect.fn("Client.rename")(
       function* (nick) {
-        if (!Nickname.fits(nick)) return yield* new RenameError({ reason: "nick-invalid", message: invalidNick })
-        const fresh = yield* Deferred.make<void, Protocol.Rejected | Disconnected>()
+        if (!Nickname.fits(nick)) {
+          return yield* new Failure.RenameError({ reason: "nick-invalid", message: Failure.longNick })
+        }
+        const fresh = yield* Deferred.make<void, Protocol.Rejected | Failure.Disconnected>()
         yield* Effect.gen(function* () {
           yield* isOpen
           answer = fresh
@@ -361,8 +263,8 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
           yield* Deferred.await(answer)
         }).pipe(
           Effect.catchTags({
-            Rejected: ({ detail, reason }) => new RenameError({ reason, message: detail }),
-            Disconnected: ({ message }) => new RenameError({ reason: "closed", message })
+            Rejected: ({ detail, reason }) => new Failure.RenameError({ reason, message: detail }),
+            Disconnected: ({ message }) => new Failure.RenameError({ reason: "closed", message })
           })
         )
         return (yield* current).nick
@@ -375,5 +277,5 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
 })
 
 /** A member of a room as a Layer: give it a Dialer and a Fernet. */
-export const layer = (options: Options): Layer.Layer<Client, JoinError, Transport.Dialer | Fernet> =>
+export const layer = (options: Options): Layer.Layer<Client, Failure.JoinError, Transport.Dialer | Fernet> =>
   Layer.scoped(Client, make(options))

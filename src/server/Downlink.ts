@@ -55,15 +55,15 @@ export class Downlink {
     return this.open
   }
 
-  /** Writes messages to this client alone. */
-  send(...messages: Arr.NonEmptyReadonlyArray<Protocol.ServerMessage>): void {
-    if (this.open) this.transport.write(this.writer.lines(messages))
+  /** Writes messages to this client alone; returns the bytes not yet sent. */
+  send(...messages: Arr.NonEmptyReadonlyArray<Protocol.ServerMessage>): number {
+    return this.open ? this.transport.write(this.writer.lines(messages)) : 0
   }
 
-  /** Writes events of the log to a session that catches up. They follow on {@link last}. */
-  events(events: Arr.NonEmptyReadonlyArray<Protocol.Event>): void {
-    for (const page of Wire.pages(events)) this.send({ _tag: "Events", events: page })
-    this.last = events.at(-1)?.seq ?? this.last
+  /** Writes a page of the log, as {@link Wire.pages} cuts it, that follows on {@link last}; returns as `send` does. */
+  events(page: Arr.NonEmptyReadonlyArray<Protocol.Event>): number {
+    this.last = page.at(-1)?.seq ?? this.last
+    return this.send({ _tag: "Events", events: page })
   }
 
   /** Writes lines that all live sessions share, the newest event in them being `last`; returns the bytes not yet sent. */

@@ -13,6 +13,7 @@ import * as Queue from "effect/Queue"
 import { Entropy } from "../domain/Entropy.js"
 import { Fernet } from "../domain/Fernet.js"
 import * as Protocol from "../domain/Protocol.js"
+import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
 import { Hub } from "./Hub.js"
 import { Log } from "./Log.js"
@@ -91,8 +92,10 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
         const rest = yield* Effect.option(log.read(link.last, page))
         // A whole page was said meanwhile: too much to hold up the others with.
         if (Option.isNone(rest) || rest.value.length === page) return link.behind.unsafeOpen()
-        if (Arr.isNonEmptyReadonlyArray(rest.value)) link.events(rest.value)
-        return hub.add(link)
+        const unsent = Arr.isNonEmptyReadonlyArray(rest.value)
+          ? Arr.reduce(Wire.pages(rest.value), 0, (_, events) => link.events(events))
+          : 0
+        return unsent > limits.maxUnsent ? link.behind.unsafeOpen() : hub.add(link)
       }
       case "Bye":
         hub.remove(link)
@@ -141,6 +144,7 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   const fiber = yield* Queue.takeBetween(queue, 1, limits.queue).pipe(
     Effect.flatMap((items) => turn(Arr.fromIterable(items))),
     Effect.forever,
+    Effect.tapDefect((cause) => Effect.logFatal("the room has died", cause)),
     Effect.forkScoped
   )
 

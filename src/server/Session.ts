@@ -66,7 +66,10 @@ const follow = Effect.fnUntraced(function* (link: Downlink, transport: Transport
     if (Arr.isNonEmptyReadonlyArray(events)) {
       // The log has dropped what it should read next: it has been too slow for it.
       if (events[0].seq !== link.last + 1) return link.bye("slow")
-      link.events(events)
+      for (const page of Wire.pages(events)) {
+        yield* transport.drained
+        link.events(page)
+      }
     }
     if (events.length < Room.page) {
       yield* link.behind.close
@@ -173,6 +176,7 @@ export const run = (transport: Transport.Transport, keys: Keys.Ring<Keys.ServerK
       Fault: (fault) =>
         Effect.zipRight(Effect.logInfo(`refused: ${fault.message}`), Effect.timeoutOption(transport.end, drainTime))
     }),
+    Effect.tapDefect((cause) => Effect.logError("a session has died", cause)),
     Effect.annotateLogs("from", transport.address),
     Effect.scoped
   )

@@ -27,14 +27,17 @@ export const ask = (terminal: Terminal, question: string): Effect.Effect<string 
   Effect.scoped(
     Effect.flatMap(open(terminal, question), (readline) =>
       Effect.async<string | undefined>((resume) => {
-        const give = (line: string | undefined) => {
+        const unanswered = () => {
           // The shell's prompt must not end up behind the question.
-          if (line === undefined) terminal.output.write("\n")
-          resume(Effect.succeed(line))
+          terminal.output.write("\n")
+          resume(Effect.succeed(undefined))
         }
-        readline.once("line", (line) => give(line.trim()))
-        readline.once("SIGINT", () => give(undefined))
-        readline.once("close", () => give(undefined))
+        readline.once("line", (line) => {
+          readline.off("close", unanswered)
+          resume(Effect.succeed(line.trim()))
+        })
+        // Ctrl-C closes it as well, where nobody listens to that.
+        readline.once("close", unanswered)
         readline.prompt()
       })
     )
@@ -115,6 +118,8 @@ export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
   })
   readline.on("close", () => {
     closed = true
+    // Nothing of the prompt stays behind.
+    erase(output, readline.getCursorPos().rows)
     leave()
   })
   readline.prompt()

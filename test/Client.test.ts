@@ -1,0 +1,263 @@
+import { Buffer } from "node:buffer"
+import { describe, expect, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import * as Fernet from "../src/domain/Fernet.js"
+import * as Handshake from "../src/domain/Handshake.js"
+import * as Keys from "../src/domain/Keys.js"
+import * as Noise from "../src/domain/Noise.js"
+import type * as Protocol from "../src/domain/Protocol.js"
+import * as Seal from "../src/domain/Seal.js"
+import * as Transport from "../src/domain/Transport.js"
+import * as TransportMemory from "../src/domain/TransportMemory.js"
+import * as RawServer from "./utils/RawServer.js"
+import * as Room from "./utils/Room.js"
+
+const layer = Layer.merge(TransportMemory.layer, Fernet.layer)
+
+/** When the test is over, the client leaves, and waits for its Bye. */
+const goodbye = (server: Effect.Effect.Success<typeof RawServer.accept>) =>
+  Effect.addFinalizer(() => Effect.sync(() => server.send({ _tag: "Bye", reason: "quit" })))
+
+/** A client in the hands of a test's server. */
+const pair = Effect.gen(function* () {
+  const joining = yield* Effect.fork(Room.join("ada"))
+  const server = yield* RawServer.accept
+  yield* server.next
+  server.welcome()
+  const client = yield* Fiber.join(joining)
+  yield* goodbye(server)
+  return { server, client }
+})
+
+type Pair = Effect.Effect.Success<typeof pair>
+
+const provided = <A, E>(effect: Effect.Effect<A, E, Effect.Effect.Context<typeof pair>>) =>
+  effect.pipe(Effect.scoped, Effect.provide(layer))
+
+/** A text of member 1, sealed as its member would seal it. */
+const chat = (seq: number, n: number, text: string, sealedAs: Partial<Seal.Sealed> = {}) =>
+  Effect.map(Fernet.Fernet, (fernet) => {
+    const place = { log: RawServer.log, member: 1, n, nick: "ada", text, ...sealedAs } as Seal.Sealed // numbers of a test
+    const sealed = Seal.seal(fernet, [Keys.messageKey(Room.roomKeys[0])], place)
+    return { _tag: "Chat", seq, at: 0, member: 1, nick: "ada", n, sealed }
+  })
+
+const joined = (seq: number) => ({ _tag: "Joined", seq, at: 0, member: seq, nick: `m${seq}` })
+
+describe("a server that breaks a rule loses its client, which says so", () => {
+  const breaches: Record<string, (server: Pair["server"]) => void> = {
+    "an unknown message": (server) => server.send({ _tag: "Shout" }),
+    "a second Welcome": (server) => server.welcome(),
+    "a broadcast with a gap": (server) => server.broadcast(joined(3)),
+    "a broadcast that repeats": (server) => server.broadcast(joined(1)),
+    "a Ping that shows that frames were taken": (server) => server.send({ _tag: "Ping", at: 1, last: 2 }),
+    "a line that is no token": (server) => server.transport.write(Buffer.from("AAAA\n")),
+    "a line longer than 64 KiB": (server) => server.transport.write(Buffer.from(`${"A".repeat(65_540)}\n`)),
+    "an older group key": (server) => server.send({ _tag: "Rekey", epoch: 0, key: `${"A".repeat(43)}=` })
+  }
+  for (const [what, breach] of Object.entries(breaches)) {
+    it.effect(what, () =>
+      provided(
+        Effect.gen(function* () {
+          const { client, server } = yield* pair
+          const saying = yield* Effect.fork(Effect.flip(client.say("hello")))
+          yield* server.next
+          breach(server)
+          expect(yield* Effect.flip(Stream.runDrain(client.events))).toMatchObject({
+            _tag: "Disconnected",
+            reason: "fault"
+          })
+          expect(yield* Fiber.join(saying)).toMatchObject({ _tag: "SayError", reason: "closed" })
+          expect((yield* Effect.flip(client.rename("bea"))).reason).toBe("closed")
+          expect(yield* client.status.get).toEqual({ _tag: "Closed", reason: "fault" })
+          expect(yield* server.next).toEqual(Option.none())
+        })
+      )
+    )
+  }
+})
+
+describe("a server that tampers with texts is found out", () => {
+  const shows = (server: Pair["server"], client: Pair["client"], events: ReadonlyArray<unknown>) => {
+    server.broadcast(...events)
+    return Room.entries(client, events.length, (entry) =>
+      entry._tag === "Unreadable" ? entry.reason : entry._tag === "Said" ? entry.text : undefined
+    )
+  }
+
+  it.effect("by a repeat, by leaving one out, in another's name, and under another key", () =>
+    provided(
+      Effect.gen(function* () {
+        const { client, server } = yield* pair
+        const one = yield* chat(2, 1, "one")
+        const events = [
+          one,
+          { ...one, seq: 3 },
+          { ...one, seq: 4, n: 2 },
+          { ...one, seq: 5, member: 7, nick: "eve" },
+          yield* chat(6, 3, "in another log", { log: RawServer.log.replace("Q", "R") as Protocol.LogId }),
+          yield* chat(7, 4, "of another nick", { nick: "eve" }),
+          yield* chat(8, 6, "five is missing"),
+          yield* chat(9, 7, "seven"),
+          { ...one, seq: 10, n: 8, sealed: "AAAA" }
+        ]
+        expect(yield* shows(server, client, events)).toEqual([
+          "one",
+          "number",
+          "mismatch",
+          "mismatch",
+          "mismatch",
+          "mismatch",
+          "number",
+          "seven",
+          "key"
+        ])
+      })
+    )
+  )
+
+  it.effect("by something else in place of what was said", () =>
+    provided(
+      Effect.gen(function* () {
+        const { client, server } = yield* pair
+        const saying = yield* Effect.fork(Effect.flip(client.say("hello")))
+        yield* server.next
+        server.broadcast({ ...(yield* chat(2, 1, "x")), sealed: "AAAA" })
+        expect(yield* Fiber.join(saying)).toMatchObject({ reason: "altered" })
+      })
+    )
+  )
+})
+
+describe("joining fails with a reason that tells what to do", () => {
+  const joinAgainst = (serve: Effect.Effect<unknown, unknown, Effect.Effect.Context<typeof pair>>) =>
+    Effect.gen(function* () {
+      const joining = yield* Effect.fork(Effect.flip(Effect.scoped(Room.join("ada"))))
+      yield* serve
+      yield* TestClock.adjust("15 seconds")
+      return yield* Fiber.join(joining)
+    })
+
+  it.effect("where nobody answers, after 10 seconds", () =>
+    provided(
+      Effect.gen(function* () {
+        const error = yield* joinAgainst(Effect.flatMap(Transport.Listener, ({ accept }) => accept))
+        expect(error).toMatchObject({ reason: "silent", message: expect.stringContaining("does not answer as a chat") })
+      })
+    )
+  )
+
+  it.effect("where the handshake is answered, and nothing more, after 10 seconds", () =>
+    provided(Effect.map(joinAgainst(RawServer.accept), (error) => expect(error.reason).toBe("silent")))
+  )
+
+  it.effect("where the server has another version", () =>
+    provided(
+      Effect.gen(function* () {
+        const error = yield* joinAgainst(
+          Effect.gen(function* () {
+            const transport = yield* Effect.flatMap(Transport.Listener, ({ accept }) => accept)
+            const [hello = ""] = yield* Stream.runCollect(Stream.take(transport.lines, 1))
+            const setup = { psk: Room.serverKeys[0], prologue: Buffer.from("fernet-chat/1") }
+            const accepted = yield* Noise.accept(setup, Buffer.from(hello, "base64url"))
+            const payload = Buffer.from('{"versions":[2,3]}')
+            const { message } = yield* Noise.respond(accepted, new Uint8Array(32).fill(1), payload)
+            const padding = "=".repeat((3 - (message.length % 3)) % 3)
+            transport.write(Buffer.from(`${Buffer.from(message).toString("base64url")}${padding}\n`))
+          })
+        )
+        expect(error).toMatchObject({ reason: "version", message: expect.stringContaining("here 1, there 2, 3") })
+        expect(Handshake.versions).toEqual([1])
+      })
+    )
+  )
+
+  it.effect("where the server says Bye", () =>
+    provided(
+      Effect.gen(function* () {
+        const error = yield* joinAgainst(
+          Effect.map(RawServer.accept, (server) => server.send({ _tag: "Bye", reason: "full" }))
+        )
+        expect(error).toMatchObject({ reason: "full", message: "the server is full: try again later" })
+      })
+    )
+  )
+
+  it.effect("where the server closes without a word, or breaks a rule", () =>
+    provided(
+      Effect.gen(function* () {
+        const closing = Effect.scoped(Effect.flatMap(RawServer.accept, (server) => server.next))
+        const breaking = Effect.map(RawServer.accept, (server) => server.broadcast(joined(1)))
+        for (const serve of [closing, breaking]) expect((yield* joinAgainst(serve)).reason).toBe("wrong-key")
+      })
+    )
+  )
+
+  it.effect("where the nick would not fit the first line, before anything is sent", () =>
+    provided(
+      Effect.map(Effect.flip(Room.join("é".repeat(65))), (error) => {
+        expect(error).toMatchObject({ reason: "nick-invalid", message: "a nick has at most 128 bytes" })
+      })
+    )
+  )
+})
+
+describe("a client", () => {
+  it.effect("answers a Ping, and takes the roster of many pages", () =>
+    provided(
+      Effect.gen(function* () {
+        const joining = yield* Effect.fork(Room.join("ada"))
+        const server = yield* RawServer.accept
+        yield* server.next
+        server.send({
+          _tag: "Welcome",
+          log: RawServer.log,
+          head: 3,
+          after: 3,
+          member: 3,
+          nick: "ada",
+          acked: 0,
+          count: 3
+        })
+        server.send({ _tag: "Ping", at: 42, last: 3 })
+        expect(yield* server.next).toEqual(Option.some([{ _tag: "Pong", at: 42 }]))
+        expect(yield* Fiber.poll(joining)).toEqual(Option.none())
+        server.send({ _tag: "Members", members: [{ member: 2, nick: "bob" }] })
+        server.send({
+          _tag: "Members",
+          members: [
+            { member: 1, nick: "eve" },
+            { member: 3, nick: "ada" }
+          ]
+        })
+        const client = yield* Fiber.join(joining)
+        yield* goodbye(server)
+        expect((yield* client.members).map(({ nick }) => nick)).toEqual(["eve", "bob", "ada"])
+      })
+    )
+  )
+
+  it.effect(
+    "settles what it says though nobody watches, and tells a watcher that falls behind",
+    () =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        const slow = yield* Stream.toPull(ada.events)
+        yield* slow
+        // More than twice what is kept; said by hundreds, so that batches stay small.
+        for (const batch of Arr.chunksOf(Arr.range(1, 21_000), 500)) {
+          yield* Effect.forEach(batch, (i) => ada.say(`${i}`), { concurrency: "unbounded" })
+        }
+        expect(Option.getOrThrow(yield* Effect.flip(slow))).toMatchObject({ _tag: "Lagged" })
+        const [oldest] = yield* Room.entries(ada, 1, ({ seq }) => seq)
+        expect(oldest).toBeGreaterThan(1)
+      }).pipe(Room.within()),
+    60_000
+  )
+})
