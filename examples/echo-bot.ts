@@ -6,7 +6,8 @@ import { Client, Entry, Fernet, KeyFile, TransportTcp } from "fernet-chat"
 const bot = Effect.gen(function* () {
   const client = yield* Client.Client
   const heard = Stream.filter(client.events, Entry.isHeard)
-  yield* Stream.runForEach(heard, ({ nick, text }) => client.say(`${nick} said: ${text}`))
+  const echo = ({ nick, text }: Entry.Said) => Effect.ignore(client.say(`${nick} said: ${text}`.slice(0, 4000)))
+  yield* Stream.runForEach(heard, echo)
 })
 
 const member = Effect.gen(function* () {

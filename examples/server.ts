@@ -1,4 +1,4 @@
-/** A server as a Layer among others: here beside nothing else, on port 55555 of this machine. */
+/** A server in a program of one's own, in the room of ./secret.key, on the port of this machine that CHAT_PORT names. */
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Layer } from "effect"
 import { Fernet, KeyFile, Keys, Log, Server, TransportTcp } from "fernet-chat"

@@ -40,11 +40,16 @@ const host = (description: string) =>
     Options.withDefault(TransportTcp.defaultAddress.host)
   )
 
-const port = Options.integer("port").pipe(
+const port = Options.text("port").pipe(
+  Options.withPseudoName("number"),
   Options.withDescription("TCP port, 0 to 65535 ($CHAT_PORT)"),
-  Options.withFallbackConfig(Config.integer("CHAT_PORT")),
+  Options.withFallbackConfig(fallback("CHAT_PORT")),
   Options.withSchema(
-    Schema.Int.pipe(Schema.between(0, 65_535, { message: () => "a port is a number from 0 to 65535" }))
+    Schema.NumberFromString.pipe(
+      Schema.int(),
+      Schema.between(0, 65_535),
+      Schema.annotations({ message: () => ({ message: "a port is a number from 0 to 65535", override: true }) })
+    )
   ),
   Options.withDefault(TransportTcp.defaultAddress.port)
 )
@@ -81,10 +86,10 @@ const keygenOptions = {
 const serveText = "Serve a chat. Makes secret.key when there is no key yet."
 const joinText = "Join a chat. Without a terminal, says each line of standard input, and leaves at its end."
 
-const serverCommand = (name: string) =>
-  Command.make(name, serverOptions, (options) => serve(options)).pipe(Command.withDescription(serveText))
-const clientCommand = (name: string) =>
-  Command.make(name, clientOptions, (options) => join(options)).pipe(Command.withDescription(joinText))
+const serverCommand = (name: string, text: string) =>
+  Command.make(name, serverOptions, (options) => serve(options)).pipe(Command.withDescription(text))
+const clientCommand = (name: string, text: string) =>
+  Command.make(name, clientOptions, (options) => join(options)).pipe(Command.withDescription(text))
 const keygenCommand = Command.make("keygen", keygenOptions, (options) => keygen(options)).pipe(
   Command.withDescription("Make a room key, or derive a server key from one. Never overwrites without --force.")
 )
@@ -94,11 +99,11 @@ const chat = Command.make("chat", {}, () => new Alone()).pipe(
     "A group chat for people who share one key. Alone on a terminal, asks whether to serve or join."
   ),
   Command.withSubcommands([
-    serverCommand("s"),
-    clientCommand("c"),
+    serverCommand("s", serveText),
+    clientCommand("c", joinText),
     keygenCommand,
-    serverCommand("server"),
-    clientCommand("client")
+    serverCommand("server", "The same as s."),
+    clientCommand("client", "The same as c.")
   ])
 )
 
@@ -195,9 +200,31 @@ const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
   return keys
 })
 
-const isLoopback = (address: string) => /^(localhost|127\.[\d.]+|::1)$/.test(address)
+/** What the operator can tell others: where to join, and with which key. */
+const hints = (address: TransportTcp.Address, source: KeySource, keys: Keys.KeySet, program: string): string => {
+  const { host, port } = address
+  const everywhere = ["0.0.0.0", "::"].includes(host)
+  const near = everywhere || host === TransportTcp.defaultAddress.host ? "" : ` --host ${host}`
+  const where = port === TransportTcp.defaultAddress.port ? "" : ` --port ${port}`
+  const key =
+    keys._tag === "ServerKeys"
+      ? " --key-file ROOM.key"
+      : source._tag === "File" && source.path !== KeyFile.defaultPath
+        ? ` --key-file ${source.path}`
+        : ""
+  const secret = keys._tag === "ServerKeys" ? "the room key that this server key was derived from" : "the room key"
+  const join = (at: string) => `${program} c${at}${where}${key} --nick NAME`
+  const others = /^(localhost|127\.[\d.]+|::1)$/.test(host)
+    ? `serve with --host 0.0.0.0, and give them ${secret} by a way nobody else can read`
+    : `give them ${secret} by a way nobody else can read; they run
+                   ${join(` --host ${everywhere ? "ADDRESS" : host}`)}`
+  return `serving on ${TransportTcp.format(address)} (Ctrl-C ends it)
+  join from here:  ${join(near)}
+  let others in:   ${others}`
+}
 
 const serve = Effect.fn("serve")(function* ({ host, keyFile, port }: ServerOptions) {
+  exitWhenInterrupted = 0
   const source = yield* keySource(keyFile)
   const keys = yield* loadKeys(source).pipe(
     Effect.catchIf(
@@ -205,21 +232,13 @@ const serve = Effect.fn("serve")(function* ({ host, keyFile, port }: ServerOptio
       () => makeKeyFile(source._tag === "File" ? source.path : KeyFile.defaultPath)
     )
   )
+  // Started by npm, the command is not on the user's PATH.
+  const program = Option.isSome(yield* environment("npm_lifecycle_event")) ? "npx chat" : "chat"
   const [Server, Log, Fernet] = yield* loadServer
   yield* Effect.gen(function* () {
     const server = yield* Server.Server
-    const port = server.address.slice(server.address.lastIndexOf(":") + 1)
-    const where = port === String(TransportTcp.defaultAddress.port) ? "" : ` --port ${port}`
-    yield* Console.log(
-      [
-        `serving on ${server.address} (Ctrl-C ends it)`,
-        `  join from here:   chat c --nick NAME${where}`,
-        isLoopback(host)
-          ? "  let others in:    serve with --host 0.0.0.0, and give them the key file by a way nobody else can read"
-          : `  let others in:    give them the key file by a way nobody else can read; they run
-                    chat c --host ADDRESS${where} --key-file secret.key --nick NAME`
-      ].join("\n")
-    )
+    const bound = Number(server.address.slice(server.address.lastIndexOf(":") + 1))
+    yield* Console.log(hints({ host, port: bound }, source, keys, program))
     return yield* server.join
   }).pipe(
     Effect.provide(
@@ -252,8 +271,10 @@ const join = Effect.fn("join")(function* ({ host, keyFile, nick, port }: ClientO
   const client = Client.layer({ keys, nick: name }).pipe(
     Layer.provide([TransportTcp.layerDialer({ host, port }), Fernet.layer])
   )
-  if (terminal !== undefined) return yield* Effect.provide(Prompt.run(terminal), client)
-  exitWhenInterrupted = 130
+  if (terminal !== undefined) {
+    exitWhenInterrupted = 0
+    return yield* Effect.provide(Prompt.run(terminal), client)
+  }
   const refused = yield* Plain.run({
     input: inputLines(source._tag === "Stdin"),
     output: Console.log,
@@ -267,13 +288,16 @@ const choose = Effect.gen(function* () {
   if (terminal === undefined) return "--help"
   const [, , Prompt] = yield* loadClient
   const answer = yield* Prompt.ask(terminal, "server or client? (s/c) ")
-  return answer === "s" || answer === "c" ? answer : "--help"
+  if (answer === undefined) return yield* Effect.interrupt
+  const command = answer.toLowerCase()
+  if (["s", "c", "server", "client"].includes(command)) return command
+  return yield* new UsageError({ message: "answer s to serve a chat, or c to join one" })
 })
 
 // ---- The edge ----
 
-/** What the command exits with when it is interrupted: a server and a terminal are meant to be, a pipe is not. */
-let exitWhenInterrupted = 0
+/** What the command exits with when it is interrupted: a server and a terminal are meant to be, all else is not. */
+let exitWhenInterrupted = 130
 
 /** A line of this command's own on standard error. */
 function report(line: string): Effect.Effect<void> {
@@ -328,6 +352,9 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
   exitWhenInterrupted = 0
   process.kill(process.pid, "SIGTERM")
 })
+
+// Diagnostics that nobody reads any more are no reason to end.
+process.stderr.on("error", () => {})
 
 const main = Effect.catchTag(cli(process.argv), "Alone", () =>
   Effect.flatMap(choose, (argument) => cli([...process.argv.slice(0, 2), argument]))

@@ -26,7 +26,7 @@ describe("chat s and chat c", () => {
     Effect.gen(function* () {
       const { cwd, env, server } = yield* chat
       expect(server.stdout()).toMatch(/^made secret\.key: /)
-      expect(server.stdout()).toContain(`join from here:   chat c --nick NAME --port ${server.port}`)
+      expect(server.stdout()).toContain(`join from here:  chat c --port ${server.port} --nick NAME`)
       expect(statSync(join(cwd, "secret.key")).mode & 0o777).toBe(0o600)
       const first = yield* Command.run(["c", "--nick", "bot"], { cwd, env, input: "hi\n\nthere" })
       expect(first).toEqual({ code: 0, stdout: "-- bot joined\n<bot> hi\n<bot> there\n-- bot left\n", stderr: "" })
@@ -109,6 +109,54 @@ describe("chat s and chat c", () => {
       yield* shell.exit
       expect(shell.stderr()).toBe("")
       yield* ada.shows("-- bot left")
+    })
+  )
+
+  it.scopedLive("a server whose standard error nobody reads goes on", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      server.child.stderr?.destroy()
+      yield* Command.run(["keygen", "-o", "other.key"], { cwd })
+      for (let i = 0; i < 3; i++) {
+        expect((yield* Command.run(["c", "--nick", "eve", "--key-file", "other.key"], { cwd, env })).code).toBe(1)
+      }
+      expect((yield* Command.run(["c", "--nick", "ada"], { cwd, env })).code).toBe(0)
+    })
+  )
+
+  it.scopedLive("a client leaves a server that does not answer, and says so", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
+      yield* ada.shows("-- ada joined")
+      server.kill("SIGSTOP")
+      ada.child.stdin?.end()
+      expect(yield* ada.exit).toBe(1)
+      expect(ada.stderr()).toBe("chat: the server does not answer\n")
+    })
+  )
+
+  it.scopedLive("a variable that is empty gives nothing", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      yield* Command.run(["keygen"], { cwd })
+      const env = { CHAT_PORT: "", CHAT_HOST: "", CHAT_NICK: "", CHAT_KEY_FILE: "", CHAT_KEY: "" }
+      expect(failure(yield* Command.run(["c"], { cwd, env })).line).toContain("a nick is missing")
+      const { line } = failure(yield* Command.run(["c", "--nick", "x", "--host", "127.9.9.9"], { cwd, env }))
+      expect(line).toContain("127.9.9.9:55555")
+    })
+  )
+
+  it.scopedLive("tell how to join, with the host, port and key there are", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      yield* Command.run(["keygen", "-o", "room.key"], { cwd })
+      yield* Command.run(["keygen", "--server", "--key-file", "room.key"], { cwd })
+      const other = yield* Command.serve({ cwd }, ["--host", "127.0.0.2", "--key-file", "room.key"])
+      expect(other.stdout()).toContain(`chat c --host 127.0.0.2 --port ${other.port} --key-file room.key --nick NAME`)
+      const blind = yield* Command.serve({ cwd }, ["--key-file", "server.key"])
+      expect(blind.stdout()).toContain(`chat c --port ${blind.port} --key-file ROOM.key --nick NAME`)
+      expect(blind.stdout()).toContain("give them the room key that this server key was derived from")
     })
   )
 
@@ -271,8 +319,11 @@ describe("what cannot be done is said in one line, with what to do", () => {
         expect([args, code]).toEqual([args, 2])
         expect(line).toMatch(/\(chat --help shows how\)$/)
       }
-      const environment = failure(yield* Command.run(["s"], { cwd, env: { CHAT_PORT: "99999" } }))
-      expect(environment.code).toBe(2)
+      for (const CHAT_PORT of ["99999", "abc", "1.5"]) {
+        const { code, line } = failure(yield* Command.run(["s"], { cwd, env: { CHAT_PORT } }))
+        expect([CHAT_PORT, code]).toEqual([CHAT_PORT, 2])
+        expect(line).toContain("a port is a number from 0 to 65535")
+      }
       expect(existsSync(join(cwd, "secret.key"))).toBe(false)
     })
   )
@@ -431,6 +482,12 @@ describe.skipIf(!script)("on a terminal (needs the command script)", () => {
       expect((yield* Command.run(["c", "--nick", "x"], { cwd, env })).stdout).toContain(
         "<ada> last words\n-- ada left\n"
       )
+      const pasted = yield* onTerminal("c --nick eve", { cwd, env })
+      yield* pasted.shows("-- eve joined")
+      pasted.write("one\r/nick eva\rtwo\r\u0004")
+      expect(yield* pasted.exit).toBe(0)
+      const log = (yield* Command.run(["c", "--nick", "x"], { cwd, env })).stdout
+      expect(log).toContain("<eve> one\n-- eve is now eva\n<eva> two\n-- eva left\n")
       const nameless = yield* onTerminal("c", { cwd, env })
       yield* nameless.shows("nick: ")
       nameless.write("\u0003")

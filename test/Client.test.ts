@@ -20,9 +20,14 @@ import * as Room from "./utils/Room.js"
 
 const layer = Layer.merge(TransportMemory.layer, Fernet.layer)
 
-/** When the test is over, the client leaves, and waits for its Bye. */
+/** When the test is over the client leaves, and waits for a Bye and the end, as a server would give it. */
 const goodbye = (server: Effect.Effect.Success<typeof RawServer.accept>) =>
-  Effect.addFinalizer(() => Effect.sync(() => server.send({ _tag: "Bye", reason: "quit" })))
+  Effect.addFinalizer(() =>
+    Effect.zipRight(
+      Effect.sync(() => server.send({ _tag: "Bye", reason: "quit" })),
+      Effect.forkDaemon(server.transport.end)
+    )
+  )
 
 /** A client in the hands of a test's server. */
 const pair = Effect.gen(function* () {
@@ -40,12 +45,13 @@ type Pair = Effect.Effect.Success<typeof pair>
 const provided = <A, E>(effect: Effect.Effect<A, E, Effect.Effect.Context<typeof pair>>) =>
   effect.pipe(Effect.scoped, Effect.provide(layer))
 
-/** A text of member 1, sealed as its member would seal it. */
+/** A text of somebody else, sealed as its member would seal it. */
+const bob = { member: 5, nick: "bob" }
 const chat = (seq: number, n: number, text: string, sealedAs: Partial<Seal.Sealed> = {}) =>
   Effect.map(Fernet.Fernet, (fernet) => {
-    const place = { log: RawServer.log, member: 1, n, nick: "ada", text, ...sealedAs } as Seal.Sealed // numbers of a test
+    const place = { log: RawServer.log, n, text, ...bob, ...sealedAs } as Seal.Sealed // numbers of a test
     const sealed = Seal.seal(fernet, [Keys.messageKey(Room.roomKeys[0])], place)
-    return { _tag: "Chat", seq, at: 0, member: 1, nick: "ada", n, sealed }
+    return { _tag: "Chat", seq, at: 0, n, sealed, ...bob }
   })
 
 const joined = (seq: number) => ({ _tag: "Joined", seq, at: 0, member: seq, nick: `m${seq}` })
@@ -57,6 +63,8 @@ describe("a server that breaks a rule loses its client, which says so", () => {
     "a broadcast with a gap": (server) => server.broadcast(joined(3)),
     "a broadcast that repeats": (server) => server.broadcast(joined(1)),
     "a Ping that shows that frames were taken": (server) => server.send({ _tag: "Ping", at: 1, last: 2 }),
+    "a text of ours that was never said": (server) =>
+      server.broadcast({ ...joined(2), _tag: "Chat", member: 1, n: Number.MAX_SAFE_INTEGER, sealed: "AAAA" }),
     "a line that is no token": (server) => server.transport.write(Buffer.from("AAAA\n")),
     "a line longer than 64 KiB": (server) => server.transport.write(Buffer.from(`${"A".repeat(65_540)}\n`)),
     "an older group key": (server) => server.send({ _tag: "Rekey", epoch: 0, key: `${"A".repeat(43)}=` })
@@ -128,7 +136,7 @@ describe("a server that tampers with texts is found out", () => {
         const { client, server } = yield* pair
         const saying = yield* Effect.fork(Effect.flip(client.say("hello")))
         yield* server.next
-        server.broadcast({ ...(yield* chat(2, 1, "x")), sealed: "AAAA" })
+        server.broadcast({ ...(yield* chat(2, 1, "hello")), member: 1, nick: "ada" })
         expect(yield* Fiber.join(saying)).toMatchObject({ reason: "altered" })
       })
     )
@@ -189,20 +197,31 @@ describe("joining fails with a reason that tells what to do", () => {
     )
   )
 
-  it.effect("where the server closes without a word, or breaks a rule", () =>
+  it.effect("where the server closes without a word", () =>
     provided(
       Effect.gen(function* () {
         const closing = Effect.scoped(Effect.flatMap(RawServer.accept, (server) => server.next))
-        const breaking = Effect.map(RawServer.accept, (server) => server.broadcast(joined(1)))
-        for (const serve of [closing, breaking]) expect((yield* joinAgainst(serve)).reason).toBe("wrong-key")
+        expect((yield* joinAgainst(closing)).reason).toBe("wrong-key")
+      })
+    )
+  )
+
+  it.effect("where the server breaks a rule", () =>
+    provided(
+      Effect.gen(function* () {
+        const error = yield* joinAgainst(Effect.map(RawServer.accept, (server) => server.broadcast(joined(1))))
+        expect(error).toMatchObject({ reason: "fault", message: expect.stringContaining("broke the protocol (token)") })
       })
     )
   )
 
   it.effect("where the nick would not fit the first line, before anything is sent", () =>
     provided(
-      Effect.map(Effect.flip(Room.join("é".repeat(65))), (error) => {
-        expect(error).toMatchObject({ reason: "nick-invalid", message: "a nick has at most 128 bytes" })
+      Effect.gen(function* () {
+        for (const nick of ["é".repeat(65), "\u0001".repeat(22)]) {
+          const error = yield* Effect.flip(Room.join(nick))
+          expect(error).toMatchObject({ reason: "nick-invalid", message: "a nick has at most 128 bytes" })
+        }
       })
     )
   )
@@ -259,5 +278,73 @@ describe("a client", () => {
         expect(oldest).toBeGreaterThan(1)
       }).pipe(Room.within()),
     60_000
+  )
+
+  it.effect("gives up on a server that does not answer its Leave, after 5 seconds", () =>
+    provided(
+      Effect.gen(function* () {
+        const { client } = yield* pair
+        const leaving = yield* Effect.fork(client.leave)
+        const saying = yield* Effect.fork(Effect.flip(client.say("hello")))
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.join(leaving)
+        expect((yield* Fiber.join(saying)).reason).toBe("closed")
+        expect(yield* Effect.flip(Stream.runDrain(client.events))).toMatchObject({ reason: "silent" })
+      })
+    )
+  )
+
+  it.effect("waits for no answer to a new nick once it is interrupted, and asks for the next only after it", () =>
+    provided(
+      Effect.gen(function* () {
+        const { client, server } = yield* pair
+        const renamed = { _tag: "Renamed", at: 0, member: 1 }
+        const first = yield* Effect.fork(client.rename("bea"))
+        expect(yield* server.next).toEqual(Option.some([{ _tag: "Nick", nick: "bea" }]))
+        yield* Fiber.interrupt(first)
+        const second = yield* Effect.fork(client.rename("cleo"))
+        server.broadcast({ ...renamed, seq: 2, nick: "bea", was: "ada" })
+        expect(yield* server.next).toEqual(Option.some([{ _tag: "Nick", nick: "cleo" }]))
+        server.broadcast({ ...renamed, seq: 3, nick: "cleo", was: "bea" })
+        expect(yield* Fiber.join(second)).toBe("cleo")
+      })
+    )
+  )
+
+  it.effect("says what was said before a new nick before it, and what was said after it before it leaves", () =>
+    Effect.gen(function* () {
+      const ada = yield* Room.join("ada")
+      yield* Effect.fork(ada.say("one"))
+      yield* Effect.fork(ada.rename("bea"))
+      yield* Effect.fork(ada.say("two"))
+      yield* Effect.repeat(Effect.yieldNow(), { times: 20 })
+      yield* ada.leave
+      expect(yield* Room.entries(ada, 5, Room.short)).toEqual([
+        "ada Joined",
+        "ada: one",
+        "ada is bea",
+        "bea: two",
+        "bea left (quit)"
+      ])
+    }).pipe(Room.within())
+  )
+
+  it.effect("answers a server that pings and does not read with one Pong, not with its memory", () =>
+    provided(
+      Effect.gen(function* () {
+        const { server } = yield* pair
+        for (let at = 1; at <= 20_000; at++) server.send({ _tag: "Ping", at, last: 1 })
+        yield* Effect.repeat(Effect.yieldNow(), { times: 50_000 })
+        let pongs = 0
+        let newest = 0
+        while (newest < 20_000) {
+          for (const message of Option.getOrThrow(yield* server.next)) {
+            pongs += 1
+            newest = message._tag === "Pong" ? message.at : newest
+          }
+        }
+        expect(pongs).toBeLessThan(5_000)
+      })
+    )
   )
 })

@@ -57,3 +57,18 @@ it.effect("a log in memory drops its oldest events, and says so", () =>
     expect(seqs(yield* log.read(position(248), 10))).toEqual([249, 250])
   }).pipe(Effect.provide(Log.layerMemory({ capacity: 100 })))
 )
+
+it.effect("a log in memory holds bytes within bounds, however long its texts", () =>
+  Effect.gen(function* () {
+    const log = yield* Log.Log
+    const sealed = Protocol.Sealed.make("A".repeat(32_768))
+    for (let seq = 1; seq <= 200; seq++) {
+      const n = Protocol.TextNumber.make(seq)
+      const member = Protocol.MemberId.make(1)
+      yield* log.append([{ _tag: "Chat", seq: Protocol.Seq.make(seq), at: 0, member, nick: "ada", n, sealed }])
+    }
+    const oldest = yield* log.oldest
+    expect((200 - oldest + 1) * sealed.length).toBeLessThanOrEqual(2 * 1024 * 1024)
+    expect(seqs(yield* log.read(position(199), 1))).toEqual([200])
+  }).pipe(Effect.provide(Log.layerMemory({ maxBytes: 1024 * 1024 })))
+)

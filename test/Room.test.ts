@@ -7,7 +7,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import * as Fernet from "../src/domain/Fernet.js"
+import * as Keys from "../src/domain/Keys.js"
+import * as Protocol from "../src/domain/Protocol.js"
+import * as Transport from "../src/domain/Transport.js"
+import * as TransportMemory from "../src/domain/TransportMemory.js"
+import { Downlink } from "../src/server/Downlink.js"
 import * as Log from "../src/server/Log.js"
+import * as ServerRoom from "../src/server/Room.js"
 import * as RawClient from "./utils/RawClient.js"
 import * as Room from "./utils/Room.js"
 
@@ -132,4 +138,40 @@ describe("a session that does not read", () => {
       expect((yield* RawClient.untilEnd(slow)).at(-1)).toEqual({ _tag: "Bye", reason: "slow" })
     }).pipe(Room.within({ limits, log: Log.layerMemory({ capacity: 50 }) }))
   )
+})
+
+describe("the hub", () => {
+  it.scoped("keeps nobody who was lost in the moment it would have become live", () => {
+    const counts = new Map<unknown, number>()
+    return Effect.gen(function* () {
+      const fernet = yield* Fernet.Fernet
+      const room = yield* ServerRoom.make()
+      const link = Effect.gen(function* () {
+        const transport = yield* Effect.flatMap(Transport.Dialer, ({ dial }) => dial)
+        return yield* Downlink.make(transport, fernet, Keys.fromBytes<"down">(new Uint8Array(32)))
+      })
+      const enter = (of: Downlink, nick: string) =>
+        Effect.gen(function* () {
+          const ticket = Protocol.Ticket.make(RawClient.ticket)
+          yield* room.submit([{ _tag: "Nick", link: of, message: { _tag: "Nick", nick, ticket } }])
+          of.welcome(yield* Deferred.await(of.admitted))
+        })
+      const live = yield* link
+      yield* enter(live, "ada")
+      yield* room.submit([{ _tag: "Ready", link: live }])
+      const lost = yield* link
+      yield* enter(lost, "bob")
+      // In one batch: it asks to be live, and is gone.
+      yield* room.submit([
+        { _tag: "Ready", link: lost },
+        { _tag: "Lost", link: lost }
+      ])
+      yield* room.flush
+      const before = lost.last
+      yield* enter(yield* link, "eve")
+      yield* room.flush
+      expect(live.last).toBe(4)
+      expect(lost.last).toBe(before)
+    }).pipe(Effect.scoped, Effect.provide([TransportMemory.layer, Log.layerMemory(), counting(counts)]))
+  })
 })

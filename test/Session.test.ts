@@ -1,7 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import * as Protocol from "../src/domain/Protocol.js"
 import * as Log from "../src/server/Log.js"
 import * as RawClient from "./utils/RawClient.js"
@@ -125,6 +128,18 @@ describe("after it, every fault is answered by Bye protocol, and costs nobody el
       )
     )
   }
+
+  it.scoped("a text right behind the Nick, before its Welcome", () =>
+    besideAda(
+      ["eve Joined", "eve left (timeout)"],
+      Effect.gen(function* () {
+        const raw = yield* RawClient.open
+        raw.send(nick)
+        raw.send(say(1))
+        expect((yield* RawClient.untilEnd(raw)).at(-1)).toEqual({ _tag: "Bye", reason: "protocol" })
+      })
+    )
+  )
 
   const afterWelcome: Record<string, (raw: Raw) => void> = {
     "a frame left out": (raw) => raw.sendText(frame({ frame: 2, messages: [say(1)] })),
@@ -287,5 +302,46 @@ describe("a session", () => {
       expect(unsent).toBeGreaterThan(100 * 1024)
       yield* Effect.replicateEffect(RawClient.until(raw, "Pong"), 200)
     }).pipe(Room.within())
+  )
+
+  it.scoped("that says something and leaves before it has caught up still sees it in the log", () =>
+    Effect.gen(function* () {
+      const ada = yield* Room.join("ada")
+      yield* Effect.forEach(Arr.range(1, 99), (i) => ada.say(`${i}`), { concurrency: "unbounded" })
+      const raw = yield* RawClient.open
+      raw.send(nick)
+      yield* RawClient.until(raw, "Members")
+      raw.send(say(1), { _tag: "Leave" })
+      const rest = yield* RawClient.untilEnd(raw)
+      const events = rest.flatMap((message) => (message._tag === "Events" ? message.events : [message]))
+      expect(events.filter((event) => event._tag === "Chat" && event.member !== 1)).toMatchObject([{ n: 1, sealed }])
+      expect(rest.at(-1)).toEqual({ _tag: "Bye", reason: "quit" })
+    }).pipe(Room.within())
+  )
+})
+
+describe("a shutdown", () => {
+  // On the test's clock: were anybody waited for by time, these would never end.
+  it.scoped("waits for no one who has not shown who it is", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const services = yield* Layer.buildWithScope(Room.layer(), scope)
+      const silent = yield* Effect.provide(RawClient.connect, services)
+      const shaken = yield* Effect.provide(RawClient.open, services)
+      yield* Effect.provide(Room.connections(2), services)
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* silent.line).toEqual(Option.none())
+      expect(yield* shaken.next).toEqual(Option.none())
+    })
+  )
+
+  it.scoped("lets nobody in any more, who is told that nobody is there", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const services = yield* Layer.buildWithScope(Room.layer(), scope)
+      yield* Scope.close(scope, Exit.void)
+      const error = yield* Effect.flip(Effect.provide(Room.join("ada"), services))
+      expect(error.reason).toBe("unreachable")
+    })
   )
 })

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -15,7 +16,7 @@ import type * as Subscribable from "effect/Subscribable"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Base64Url from "../domain/Base64Url.js"
 import { Entropy } from "../domain/Entropy.js"
-import type { Fault } from "../domain/Fault.js"
+import { Fault } from "../domain/Fault.js"
 import { Fernet } from "../domain/Fernet.js"
 import * as Keys from "../domain/Keys.js"
 import * as Nickname from "../domain/Nickname.js"
@@ -55,14 +56,20 @@ export interface Shape {
    * on. It ends when the member has left, and fails when the session ended otherwise or the subscriber fell behind.
    */
   readonly events: Stream.Stream<Entry.Entry, Failure.Disconnected | Backlog.Lagged>
-  /** Says a text of 1 to 4,000 code points; done when it is in the log. `me` makes it an action. */
+  /**
+   * Says a text of 1 to 4,000 code points; done when it is in the log. `me` makes it an action. To interrupt it is to
+   * wait no more: the text may be said all the same.
+   */
   readonly say: (text: string, options?: { readonly me?: boolean }) => Effect.Effect<Entry.Said, Failure.SayError>
   /** Takes another nick; done when the log says so. Texts said meanwhile wait for it. */
   readonly rename: (nick: string) => Effect.Effect<string, Failure.RenameError>
   /** Who is here, oneself included, in the order they first came. */
   readonly members: Effect.Effect<ReadonlyArray<Protocol.Member>>
   readonly status: Subscribable.Subscribable<Status>
-  /** Leaves the room, and waits for the server to say so, 5 seconds at most. Closing the Scope does the same. */
+  /**
+   * Leaves the room: sends what waits to be sent, then waits for the server's Bye, 5 seconds at most, after which the
+   * session has ended with reason `silent`. Texts that are not in the log by then fail. Closing the Scope does the same.
+   */
   readonly leave: Effect.Effect<void>
 }
 
@@ -98,7 +105,9 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
   >()
   /** The answer to our newest Nick, or the end of the session that came first. */
   let answer = yield* Deferred.make<void, Protocol.Rejected | Failure.Disconnected>()
-  /** Open while texts wait that may be sent. */
+  /** When the server's newest Ping that waits for its Pong was sent. */
+  let pinged: number | undefined
+  /** Open while something waits that may be sent. */
   const unsent = yield* Effect.makeLatch(false)
   const entries = new Backlog.Backlog<Entry.Entry, Failure.Disconnected>(backlog)
   const status = yield* SubscriptionRef.make<Status>({ _tag: "Online" })
@@ -116,12 +125,16 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
   /** Applies events as they come. Every entry passes here, so it is a plain loop. */
   const apply = (events: ReadonlyArray<Protocol.Event>): Either.Either<void, Fault> => {
     for (const event of events) {
+      const own = event._tag === "Chat" && state._tag === "Present" && event.member === state.member
+      if (own && event.n > outbox.sent) {
+        return Either.left(new Fault({ rule: "text-number", detail: `text ${event.n} of ours was never said` }))
+      }
       const next = Replica.event(state, event)
       if (Either.isLeft(next)) return Either.left(next.left)
       if (state._tag === "Present") {
         const entry = Entry.read(fernet, messageKeys, state, event)
         entries.push(entry)
-        if (event._tag === "Chat" && event.member === state.member) settle(entry, event.n)
+        if (own) settle(entry, event.n)
       }
       state = next.right
     }
@@ -145,8 +158,11 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
         for (const message of received.messages) {
           state = yield* Replica.message(state, message)
           if (message._tag === "Events") yield* apply(message.events)
-          else if (message._tag === "Ping") send({ _tag: "Pong", at: message.at })
-          else if (message._tag === "Rejected") answered(Effect.fail(message))
+          else if (message._tag === "Ping") {
+            // Answered when there is room for it, the newest only: who pings and never reads fills no memory.
+            pinged = message.at
+            unsent.unsafeOpen()
+          } else if (message._tag === "Rejected") answered(Effect.fail(message))
           else if (message._tag === "Bye") bye = Option.some(message.reason)
         }
       }
@@ -154,17 +170,17 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
       return bye
     })
 
+  /** The end of the session, for whoever waits for anything. Only the first reason counts. */
   const close = Effect.fnUntraced(function* (error: Failure.Disconnected) {
+    if (!(yield* Deferred.fail(ended, error))) return
     yield* SubscriptionRef.set(status, { _tag: "Closed", reason: error.reason })
-    yield* Deferred.fail(ended, error)
     yield* Deferred.fail(answer, error)
     entries.end(error.reason === "quit" ? Option.none() : Option.some(error))
     for (const { done } of waiting.values()) yield* Deferred.fail(done, Failure.unsaid(error))
     waiting.clear()
-    yield* Effect.timeoutOption(connection.end, leaveTime)
   })
 
-  yield* connection
+  const reading = yield* connection
     .received(() => (state._tag === "Present" ? Option.getOrUndefined(state.group)?.key : undefined))
     .pipe(
       Stream.mapEffect(receive),
@@ -175,11 +191,16 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
         onSuccess: Option.match({ onNone: () => Failure.broken(), onSome: Failure.bye })
       }),
       Effect.flatMap(close),
+      Effect.zipRight(Effect.timeoutOption(connection.end, leaveTime)),
       Effect.forkScoped
     )
 
-  /** Sends one frame of what waits in the outbox; tells whether there was something. */
+  /** Sends one frame of what waits; tells whether there was something. */
   const flush = (): boolean => {
+    if (pinged !== undefined) {
+      send({ _tag: "Pong", at: pinged })
+      pinged = undefined
+    }
     // While a Nick of ours waits for its answer, nobody knows which nick to seal under.
     if (state._tag === "Joining" || state.asking) return false
     const { log, member, nick } = state
@@ -203,11 +224,20 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
   }).pipe(Effect.forever, Effect.forkScoped)
 
   const leave = Effect.gen(function* () {
-    if (yield* Deferred.isDone(ended)) return
-    while (flush());
-    send({ _tag: "Leave" })
-    yield* Deferred.await(ended).pipe(Effect.ignore, Effect.interruptible, Effect.timeoutOption(leaveTime))
-  })
+    // Who has not been let in has nothing to leave.
+    if (state._tag === "Joining") return
+    if (!(yield* Deferred.isDone(ended))) {
+      // Texts may wait for the answer to a Nick: they are sent before the Leave.
+      yield* Effect.ignore(Deferred.await(answer))
+      while (flush());
+      send({ _tag: "Leave" })
+    }
+    yield* Fiber.await(reading)
+  }).pipe(
+    Effect.interruptible,
+    Effect.timeoutOption(leaveTime),
+    Effect.zipRight(Effect.suspend(() => (state._tag === "Joining" ? Effect.void : close(Failure.unanswered()))))
+  )
   yield* Effect.addFinalizer(() => leave)
 
   const ticket = Protocol.Ticket.make(Base64Url.encode(entropy.bytes(16)))
@@ -223,7 +253,9 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
   if (present._tag === "Joining") return yield* Effect.dieMessage("a Nick was answered without a Welcome")
   const { log, member } = present
 
+  /** One Nick of ours at a time: answers carry no name of what they answer. */
   const renaming = yield* Effect.makeSemaphore(1)
+  const scope = yield* Effect.scope
   /** Fails with the reason once the session has ended. */
   const isOpen = Effect.flatMap(
     Deferred.poll(ended),
@@ -249,30 +281,34 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
       unsent.unsafeOpen()
       return yield* Deferred.await(done)
     }),
-    rename: Effect.fn("Client.rename")(
-      function* (nick) {
-        if (!Nickname.fits(nick)) {
-          return yield* new Failure.RenameError({ reason: "nick-invalid", message: Failure.longNick })
-        }
-        const fresh = yield* Deferred.make<void, Protocol.Rejected | Failure.Disconnected>()
-        yield* Effect.gen(function* () {
-          yield* isOpen
-          answer = fresh
+    rename: Effect.fn("Client.rename")(function* (nick) {
+      if (!Nickname.fits(nick)) {
+        return yield* new Failure.RenameError({ reason: "nick-invalid", message: Failure.longNick })
+      }
+      return yield* Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          yield* restore(renaming.take(1))
+          const asked = yield* Deferred.make<void, Protocol.Rejected | Failure.Disconnected>()
+          yield* Effect.onError(isOpen, () => renaming.release(1))
+          // What was said before is said under the nick it was said with.
+          while (flush());
+          answer = asked
           state = Replica.ask(state)
           send({ _tag: "Nick", nick })
-          yield* Deferred.await(answer)
-        }).pipe(
-          Effect.catchTags({
-            Rejected: ({ detail, reason }) => new Failure.RenameError({ reason, message: detail }),
-            Disconnected: ({ message }) => new Failure.RenameError({ reason: "closed", message })
-          })
-        )
-        return (yield* current).nick
-      },
-      // One at a time and to its end: answers carry no name of what they answer.
-      Effect.uninterruptible,
-      renaming.withPermits(1)
-    )
+          // Whether or not anybody still waits for it, the next one waits for the answer to this one.
+          const answered = Effect.exit(Deferred.await(asked))
+          yield* Effect.forkIn(Effect.ensuring(answered, renaming.release(1)), scope)
+          yield* restore(Deferred.await(asked))
+        })
+      ).pipe(
+        Effect.catchTags({
+          Rejected: ({ detail, reason }) => new Failure.RenameError({ reason, message: detail }),
+          Disconnected: ({ message }) => new Failure.RenameError({ reason: "closed", message })
+        }),
+        Effect.zipRight(current),
+        Effect.map((present) => present.nick)
+      )
+    })
   })
 })
 

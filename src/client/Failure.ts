@@ -9,7 +9,7 @@ import type { TransportError } from "../domain/Transport.js"
 
 /**
  * Why joining failed: `unreachable` (nobody answers there), `wrong-key` (or not this chat), `version`, `nick-taken`,
- * `nick-invalid`, or the reason of the server's Bye.
+ * `nick-invalid`, `fault` (the server broke a rule), `silent` (no answer in 10 s), or the reason of the server's Bye.
  */
 export class JoinError extends Schema.TaggedError<JoinError>()("JoinError", {
   reason: Schema.Literal(
@@ -18,6 +18,7 @@ export class JoinError extends Schema.TaggedError<JoinError>()("JoinError", {
     "version",
     "nick-taken",
     "nick-invalid",
+    "fault",
     ...Protocol.ByeReason.literals
   ),
   message: Schema.String
@@ -65,6 +66,9 @@ export const broken = (error?: TransportError | Fault) =>
     ? new Disconnected({ reason: "fault", message: error.message })
     : new Disconnected({ reason: "lost", message: error?.message ?? "the connection to the server was lost" })
 
+/** The end of a session whose server does not answer a Leave. */
+export const unanswered = () => new Disconnected({ reason: "silent", message: "the server does not answer" })
+
 /** No connection came about. */
 export const unreachable = (error: TransportError) => new JoinError({ reason: "unreachable", message: error.message })
 
@@ -85,7 +89,7 @@ export const silent = (address: string) =>
 
 /** A session that ended before its Welcome. */
 export const notWelcome = (address: string, { message, reason }: Disconnected) =>
-  reason === "lost" || reason === "fault" ? wrongKey(address) : new JoinError({ reason, message })
+  reason === "lost" ? wrongKey(address) : new JoinError({ reason, message })
 
 /** What is wrong with a nick that is not even sent. */
 export const longNick = `a nick has at most ${Nickname.maxBytes} bytes`

@@ -75,15 +75,16 @@ export const create = Effect.fn("KeyFile.create")(function* (
     Effect.scoped(
       Effect.gen(function* () {
         const file = yield* fs.open(to, { flag: "wx", mode: ownerOnly })
-        yield* file.writeAll(Buffer.from(Keys.format(keys)))
-        yield* file.sync
+        // Half a key file is worse than none.
+        yield* Effect.onError(Effect.zipRight(file.writeAll(Buffer.from(Keys.format(keys))), file.sync), () =>
+          Effect.ignore(fs.remove(to))
+        )
       })
     )
   const replace = Effect.gen(function* () {
     const temporary = `${path}.${Buffer.from(entropy.bytes(6)).toString("hex")}`
-    yield* Effect.onError(Effect.zipRight(write(temporary), fs.rename(temporary, path)), () =>
-      Effect.ignore(fs.remove(temporary))
-    )
+    yield* write(temporary)
+    yield* Effect.onError(fs.rename(temporary, path), () => Effect.ignore(fs.remove(temporary)))
   })
   yield* (options?.force === true ? replace : write(path)).pipe(
     Effect.mapError((error) =>

@@ -9,7 +9,7 @@ import unhomoglyph from "unhomoglyph"
 /** A nick as the server admits it: NFKC, 1 to 32 code points of letters, marks, decimal digits, `-`, `_`, `.`. */
 export type Nickname = string & Brand.Brand<"fernet-chat/Nickname">
 
-/** Bytes of UTF-8 that a client sends at most: more would not fit the first line. */
+/** Bytes of UTF-8 that a client sends at most, as JSON writes them: more would not fit the first line. */
 export const maxBytes = 128
 
 const allowed = /^[\p{L}\p{M}\p{Nd}._-]{1,32}$/u
@@ -17,7 +17,8 @@ const allowed = /^[\p{L}\p{M}\p{Nd}._-]{1,32}$/u
 const invisible = /\p{Default_Ignorable_Code_Point}/u
 
 /** Whether a client may send `nick` at all. */
-export const fits = (nick: string): boolean => nick.isWellFormed() && Buffer.byteLength(nick) <= maxBytes
+export const fits = (nick: string): boolean =>
+  nick.isWellFormed() && Buffer.byteLength(JSON.stringify(nick)) - 2 <= maxBytes
 
 /** The nick that `text` asks for, or what is wrong with it, in words for the one who chose it. */
 export const parse = (text: string): Either.Either<Nickname, string> => {

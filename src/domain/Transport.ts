@@ -49,6 +49,8 @@ export class Listener extends Context.Tag("fernet-chat/Listener")<
     readonly address: string
     /** The next connection, which lives in the Scope it is accepted in. */
     readonly accept: Effect.Effect<Transport, never, Scope.Scope>
+    /** Listens no more. Who waits to be accepted is sent away; accepted connections live on. */
+    readonly close: Effect.Effect<void>
   }
 >() {}
 

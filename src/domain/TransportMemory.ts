@@ -83,18 +83,32 @@ const side = (address: string, incoming: Way, outgoing: Way): Effect.Effect<Tran
       })
   )
 
+const refused = () =>
+  new Transport.TransportError({ reason: "refused", message: "the server in this process has ended" })
+
 /** A Listener and a Dialer that reach each other and nobody else. */
 export const layer: Layer.Layer<Transport.Listener | Transport.Dialer> = Layer.effectContext(
   Effect.gen(function* () {
     const arrived = yield* Queue.unbounded<readonly [Way, Way]>()
+    let open = true
     return Context.empty().pipe(
       Context.add(Transport.Listener, {
         address: "memory",
-        accept: Effect.flatMap(Queue.take(arrived), ([up, down]) => side("memory", up, down))
+        accept: Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(restore(Queue.take(arrived)), ([up, down]) => side("memory", up, down))
+        ),
+        close: Effect.gen(function* () {
+          open = false
+          for (const [up, down] of yield* Queue.takeAll(arrived)) {
+            up.close("broken")
+            down.close("ended")
+          }
+        })
       }),
       Context.add(Transport.Dialer, {
         address: "memory",
         dial: Effect.suspend(() => {
+          if (!open) return Effect.fail(refused())
           const up = new Way()
           const down = new Way()
           return Effect.zipLeft(side("memory", down, up), Queue.offer(arrived, [up, down]))

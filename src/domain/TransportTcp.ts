@@ -133,12 +133,14 @@ export const layerListener = (address: Address): Layer.Layer<Transport.Listener,
     Transport.Listener,
     Effect.gen(function* () {
       const arrived = yield* Queue.unbounded<Net.Socket>()
-      const open = new Set<Net.Socket>()
+      const close = (server: Net.Server) =>
+        Effect.gen(function* () {
+          server.close()
+          for (const socket of yield* Queue.takeAll(arrived)) socket.destroy()
+        })
       const server = yield* Effect.acquireRelease(
         Effect.async<Net.Server, Transport.TransportError>((resume) => {
           const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-            open.add(socket)
-            socket.on("close", () => open.delete(socket))
             // A socket may break while it waits its turn; who takes it finds it ended.
             socket.on("error", () => socket.destroy())
             Queue.unsafeOffer(arrived, socket)
@@ -146,18 +148,14 @@ export const layerListener = (address: Address): Layer.Layer<Transport.Listener,
           server.once("error", (error) => resume(Effect.fail(listenError(address, error))))
           server.listen({ host: address.host, port: address.port, backlog: 1024 }, () => resume(Effect.succeed(server)))
         }),
-        (server) =>
-          Effect.sync(() => {
-            server.close()
-            // Connections end with their own scopes, before this one; what is left was taken by nobody.
-            for (const socket of open) socket.destroy()
-          })
+        close
       )
       const bound = server.address()
       const port = bound !== null && typeof bound === "object" ? bound.port : address.port
       return {
         address: format({ host: address.host, port }),
-        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(Queue.take(arrived))), fromSocket))
+        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(Queue.take(arrived))), fromSocket)),
+        close: close(server)
       }
     })
   )

@@ -2,13 +2,13 @@
  * The writing half of a session: what goes to one client, in the order it is written. Everything here is synchronous,
  * so that counting, encrypting and writing a frame are one step, whoever does it: Room, Hub or the session's own fiber.
  */
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fernet from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
 import * as Protocol from "../domain/Protocol.js"
-import type * as Roster from "../domain/Roster.js"
+import * as Roster from "../domain/Roster.js"
 import type * as Transport from "../domain/Transport.js"
 import * as Wire from "../domain/Wire.js"
 import type { LogError } from "./Log.js"
@@ -20,9 +20,8 @@ export interface Admission {
 }
 
 export class Downlink {
-  /** The last `seq` written here; Welcome's `after` until an event was, 0 before Welcome. */
-  last: Protocol.Position = Protocol.start
-  private open = true
+  private written: Protocol.Position = Protocol.start
+  private state: "new" | "welcomed" | "closed" = "new"
 
   private constructor(
     private readonly transport: Transport.Transport,
@@ -50,34 +49,51 @@ export class Downlink {
     )
   })
 
-  /** False once Bye was written. */
-  get isOpen(): boolean {
-    return this.open
+  /** The last `seq` written here; Welcome's `after` until an event was, 0 before Welcome. */
+  get last(): Protocol.Position {
+    return this.written
+  }
+
+  /** Whether Welcome was written, and Bye was not. */
+  get isWelcomed(): boolean {
+    return this.state === "welcomed"
   }
 
   /** Writes messages to this client alone; returns the bytes not yet sent. */
   send(...messages: Arr.NonEmptyReadonlyArray<Protocol.ServerMessage>): number {
-    return this.open ? this.transport.write(this.writer.lines(messages)) : 0
+    return this.state === "closed" ? 0 : this.transport.write(this.writer.lines(messages))
+  }
+
+  /** Writes Welcome and the roster, after which events follow on Welcome's `after`. */
+  welcome({ roster, welcome }: Admission): void {
+    if (this.state !== "new") return
+    const members = Roster.members(roster)
+    // Whoever is welcomed is here as well, so the roster is never empty.
+    const pages = Arr.isNonEmptyReadonlyArray(members) ? Wire.pages(members) : []
+    this.send(welcome, ...pages.map((page): Protocol.Members => ({ _tag: "Members", members: page })))
+    this.written = welcome.after
+    this.state = "welcomed"
   }
 
   /** Writes a page of the log, as {@link Wire.pages} cuts it, that follows on {@link last}; returns as `send` does. */
   events(page: Arr.NonEmptyReadonlyArray<Protocol.Event>): number {
-    this.last = page.at(-1)?.seq ?? this.last
+    if (!this.isWelcomed) return 0
+    this.written = Arr.lastNonEmpty(page).seq
     return this.send({ _tag: "Events", events: page })
   }
 
-  /** Writes lines that all live sessions share, the newest event in them being `last`; returns the bytes not yet sent. */
+  /** Writes lines that all live sessions share, the newest event in them being `last`; returns as `send` does. */
   relay(lines: Uint8Array, last: Protocol.Position): number {
-    if (!this.open) return 0
-    this.last = last
+    if (!this.isWelcomed) return 0
+    this.written = last
     return this.transport.write(lines)
   }
 
   /** Writes the last message. Only the first call counts. */
   bye(reason: Protocol.ByeReason): void {
-    if (!this.open) return
+    if (this.state === "closed") return
     this.send({ _tag: "Bye", reason })
-    this.open = false
+    this.state = "closed"
     Deferred.unsafeDone(this.closed, Effect.succeed(reason))
   }
 }

@@ -2,7 +2,7 @@
  * The hot path: what the log has taken goes to every live session as the same bytes, encrypted once. One synchronous
  * loop and no fiber woken per member: at 1,000 members that is 0.4 µs a delivery where waking costs 1.3.
  */
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import type { Entropy } from "../domain/Entropy.js"
 import type * as Fernet from "../domain/Fernet.js"
 import * as Keys from "../domain/Keys.js"
@@ -38,8 +38,8 @@ export class Hub {
 
   /** Writes events to all live sessions. Whoever does not take them fast enough has to read them from the log. */
   broadcast(events: Arr.NonEmptyReadonlyArray<Protocol.Event>): void {
-    const last = events.at(-1)?.seq
-    if (last === undefined || this.live.size === 0) return
+    if (this.live.size === 0) return
+    const last = Arr.lastNonEmpty(events).seq
     const lines = Wire.groupLines(this.fernet, this.key, this.rekey.epoch, events)
     for (const link of this.live) {
       if (link.relay(lines, last) > this.maxUnsent) {

@@ -26,24 +26,48 @@ export class Log extends Context.Tag("fernet-chat/Log")<
   }
 >() {}
 
-/** A log that ends with its process, and holds the newest `capacity` events (default 10,000). */
-export const layerMemory = (options?: { readonly capacity?: number }): Layer.Layer<Log> =>
+/** Bytes that an event may be taken to hold: its seal, and a little for the rest. */
+const sizeOf = (event: Protocol.Event): number => 200 + (event._tag === "Chat" ? event.sealed.length : 0)
+
+/**
+ * A log that ends with its process. It holds the newest events: at least `capacity` of them (10,000) or `maxBytes` of
+ * them (32 MiB), whichever is less, and at most twice as much.
+ */
+export const layerMemory = (options?: { readonly capacity?: number; readonly maxBytes?: number }): Layer.Layer<Log> =>
   Layer.effect(
     Log,
     Effect.gen(function* () {
       const capacity = options?.capacity ?? 10_000
+      const maxBytes = options?.maxBytes ?? 32 * 1024 * 1024
       const id = Protocol.LogId.make(Base64Url.encode((yield* Entropy).bytes(16)))
       const events: Array<Protocol.Event> = []
       let dropped = 0
+      let bytes = 0
+
+      /** Drops the oldest in bulk, so that an event is moved once in a while and not at every append. */
+      const trim = () => {
+        if (events.length <= 2 * capacity && bytes <= 2 * maxBytes) return
+        let count = 0
+        for (const event of events) {
+          if (events.length - count <= capacity && bytes <= maxBytes) break
+          bytes -= sizeOf(event)
+          count += 1
+        }
+        events.splice(0, count)
+        dropped += count
+      }
+
       return {
         id,
         head: Effect.sync(() => Protocol.Position.make(dropped + events.length)),
         oldest: Effect.sync(() => Protocol.Seq.make(dropped + 1)),
         append: (batch) =>
           Effect.sync(() => {
-            events.push(...batch)
-            // Dropped in bulk, so that an event is moved once in a while and not at every append.
-            if (events.length > 2 * capacity) dropped += events.splice(0, events.length - capacity).length
+            for (const event of batch) {
+              events.push(event)
+              bytes += sizeOf(event)
+            }
+            trim()
           }),
         read: (after, limit) =>
           Effect.sync(() => {

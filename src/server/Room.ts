@@ -70,6 +70,22 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
     return Protocol.Position.make(Math.max(wanted, oldest - 1))
   }
 
+  /**
+   * Writes to a session what the log holds beyond where it stands. In the Room's turn nothing is added meanwhile, so it
+   * then stands at the head; unless so much waits to be sent that it has to read on by itself, or the log fails, which
+   * is for the session to find out.
+   */
+  const bringUp = Effect.fnUntraced(function* (link: Downlink) {
+    for (;;) {
+      const rest = yield* Effect.option(log.read(link.last, page))
+      if (Option.isNone(rest)) return false
+      if (!Arr.isNonEmptyReadonlyArray(rest.value)) return true
+      for (const events of Wire.pages(rest.value)) {
+        if (!link.isWelcomed || link.events(events) > limits.maxUnsent) return false
+      }
+    }
+  })
+
   const act = Effect.fnUntraced(function* (reply: RoomState.Reply<Downlink>) {
     const { link } = reply
     switch (reply._tag) {
@@ -87,18 +103,14 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
       }
       case "Rejected":
         return link.send({ _tag: "Rejected", reason: reply.reason, detail: reply.detail })
-      case "Live": {
-        // Where the log does not answer, the session asks it again by itself, and ends by itself.
-        const rest = yield* Effect.option(log.read(link.last, page))
-        // A whole page was said meanwhile: too much to hold up the others with.
-        if (Option.isNone(rest) || rest.value.length === page) return link.behind.unsafeOpen()
-        const unsent = Arr.isNonEmptyReadonlyArray(rest.value)
-          ? Arr.reduce(Wire.pages(rest.value), 0, (_, events) => link.events(events))
-          : 0
-        return unsent > limits.maxUnsent ? link.behind.unsafeOpen() : hub.add(link)
-      }
+      case "Live":
+        // Lost again within the same batch: it must not stay in the Hub.
+        if (Option.isNone(RoomState.seatOf(state, link))) return
+        return (yield* bringUp(link)) ? hub.add(link) : link.behind.unsafeOpen()
       case "Bye":
         hub.remove(link)
+        // Who leaves has a right to see its last texts in the log, also when it was not live yet.
+        if (reply.reason === "quit") yield* bringUp(link)
         return link.bye(reply.reason)
     }
   })

@@ -173,6 +173,6 @@ export const decide = <L>(state: State<L>, command: Command<L>, at: number): Dec
     case "Leave":
       return depart(state, link, "quit", at, [{ _tag: "Bye", link, reason: "quit" }])
     case "Ready":
-      return decided(state, [], [{ _tag: "Live", link }])
+      return decided(state, [], Option.isSome(seatOf(state, link)) ? [{ _tag: "Live", link }] : [])
   }
 }

@@ -3,6 +3,7 @@
  * fiber for each connection.
  */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -44,9 +45,12 @@ export class Server extends Context.Tag("fernet-chat/Server")<Server, Shape>() {
  */
 export const make = Effect.fn("Server.make")(function* (options: Options) {
   const listener = yield* Listener
-  const room = yield* Room.make(options)
-  const links = new Set<Downlink>()
+  // Closed by hand, at the end of a shutdown: with it goes what sessions may still wait for.
+  const roomScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+  const room = yield* Scope.extend(Room.make(options), roomScope)
   const sessions = yield* FiberSet.make<void>()
+  const closing = yield* Deferred.make<void>()
+  const context: Session.Context = { keys: options.keys, links: new Set<Downlink>(), closing }
 
   const accept = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -54,7 +58,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
       const transport = yield* restore(Scope.extend(listener.accept, scope)).pipe(
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
-      yield* Session.run(transport, options.keys, links).pipe(
+      yield* Session.run(transport, context).pipe(
         Effect.provideService(Room.Room, room),
         Effect.interruptible,
         Effect.onExit((exit) => Scope.close(scope, exit)),
@@ -63,14 +67,26 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
     })
   )
   const accepting = yield* Effect.forkScoped(Effect.forever(accept))
+  const stopAccepting = Effect.zipRight(Fiber.interrupt(accepting), listener.close)
+
+  // Without its room a server is none: it must not go on taking connections that nobody answers.
+  yield* room.join.pipe(
+    Effect.onError(() => Effect.zipRight(stopAccepting, FiberSet.clear(sessions))),
+    Effect.forkScoped
+  )
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
-      yield* Fiber.interrupt(accepting)
+      yield* stopAccepting
       yield* room.flush
-      for (const link of links) link.bye("shutdown")
+      yield* Deferred.succeed(closing, undefined)
+      for (const link of context.links) link.bye("shutdown")
       yield* FiberSet.awaitEmpty(sessions)
-    }).pipe(Effect.interruptible, Effect.timeoutOption(shutdownTime))
+    }).pipe(
+      Effect.interruptible,
+      Effect.timeoutOption(shutdownTime),
+      Effect.zipRight(Scope.close(roomScope, Exit.void))
+    )
   )
 
   return Server.of({
@@ -81,7 +97,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   })
 })
 
-/** A server as a Layer: give it a Listener, a Log and a Fernet. */
+/** A server as a Layer: give it a Listener, a Log and a Fernet. Whoever must know when it dies waits for its `join`. */
 export const layer = (options: Options): Layer.Layer<Server, never, Listener | Log | Fernet> =>
   Layer.scoped(Server, make(options))
 

@@ -15,7 +15,6 @@ import { Fernet } from "../domain/Fernet.js"
 import * as Handshake from "../domain/Handshake.js"
 import type * as Keys from "../domain/Keys.js"
 import type * as Protocol from "../domain/Protocol.js"
-import * as Roster from "../domain/Roster.js"
 import * as Transport from "../domain/Transport.js"
 import * as Wire from "../domain/Wire.js"
 import { Downlink } from "./Downlink.js"
@@ -38,28 +37,37 @@ const line = (pull: Pull): Effect.Effect<string, Transport.TransportError | Faul
     )
   )
 
-const shakeHands = Effect.fnUntraced(function* (
-  transport: Transport.Transport,
-  pull: Pull,
-  keys: Keys.Ring<Keys.ServerKey>
-) {
+/** What a session needs of its server. */
+export interface Context {
+  /** The server keys: whoever holds one of them is let in. */
+  readonly keys: Keys.Ring<Keys.ServerKey>
+  /** The sessions that have shown who they are, so that they can be told of a shutdown. */
+  readonly links: Set<Downlink>
+  /** Done when the server shuts down. */
+  readonly closing: Deferred.Deferred<void>
+}
+
+/**
+ * Shakes hands, and waits for the first frame to open: up to there everything may be a replay, and only a frame under
+ * fresh keys shows who is there. None for a client that speaks no version known here.
+ */
+const identify = Effect.fnUntraced(function* (transport: Transport.Transport, pull: Pull, { keys }: Context) {
   const answer = yield* Handshake.respond(keys, yield* line(pull), (yield* Entropy).bytes(32))
   transport.write(Buffer.from(`${answer.line}\n`))
-  return answer.session
+  if (Option.isNone(answer.session)) return Option.none()
+  const { down, up } = answer.session.value
+  const reader = new Wire.UpReader(yield* Fernet, up)
+  const opening = yield* reader.open(yield* line(pull))
+  transport.trust()
+  return Option.some({ down, reader, opening })
 })
 
 /** Streams the log to the client from where it stands, a page at a time, until the Room can make it live. */
 const follow = Effect.fnUntraced(function* (link: Downlink, transport: Transport.Transport) {
   const log = yield* Log
   const room = yield* Room.Room
-  const { roster, welcome } = yield* Deferred.await(link.admitted)
-  const members = Roster.members(roster)
-  if (Arr.isNonEmptyReadonlyArray(members)) {
-    const pages = Wire.pages(members).map((page): Protocol.Members => ({ _tag: "Members", members: page }))
-    link.send(welcome, ...pages)
-  }
-  link.last = welcome.after
-  while (link.isOpen) {
+  link.welcome(yield* Deferred.await(link.admitted))
+  while (link.isWelcomed) {
     yield* link.behind.await
     yield* transport.drained
     const events = yield* log.read(link.last, Room.page)
@@ -89,6 +97,7 @@ const handle = Effect.fnUntraced(function* (
   for (const message of messages) {
     switch (message._tag) {
       case "Say":
+        if (!link.isWelcomed) return yield* new Fault({ rule: "order", detail: "a Say came before Welcome" })
         commands.push({ _tag: "Say", link, message })
         break
       case "Nick":
@@ -113,21 +122,17 @@ const handle = Effect.fnUntraced(function* (
   if (answered) yield* transport.drained
 })
 
+type Identified = Option.Option.Value<Effect.Effect.Success<ReturnType<typeof identify>>>
+
+/** The session proper: its frames to the Room, and the log to it, until either side has had enough. */
 const converse = Effect.fnUntraced(function* (
   transport: Transport.Transport,
   pull: Pull,
-  keys: Handshake.Session,
-  links: Set<Downlink>
+  { down, opening, reader }: Identified,
+  { closing, links }: Context
 ) {
   const room = yield* Room.Room
-  const fernet = yield* Fernet
-  const reader = new Wire.UpReader(fernet, keys.up)
-  const link = yield* Downlink.make(transport, fernet, keys.down)
-
-  // Up to here everything may have been a replay: only a frame under fresh keys shows who is there.
-  const opening = yield* reader.open(yield* line(pull))
-  transport.trust()
-  links.add(link)
+  const link = yield* Downlink.make(transport, yield* Fernet, down)
 
   const reading = Effect.gen(function* () {
     const first = yield* reader.decode(opening)
@@ -142,12 +147,24 @@ const converse = Effect.fnUntraced(function* (
     return "lost" as const
   })
 
-  yield* follow(link, transport).pipe(
-    Effect.catchAllCause((cause) => Deferred.failCause(link.closed, cause)),
-    Effect.forkScoped
-  )
-  return yield* Effect.raceFirst(reading, Deferred.await(link.closed)).pipe(
-    Effect.tapErrorTag("Fault", () => Effect.sync(() => link.bye("protocol"))),
+  links.add(link)
+  if (yield* Deferred.isDone(closing)) link.bye("shutdown")
+  return yield* Effect.gen(function* () {
+    yield* follow(link, transport).pipe(
+      Effect.catchAllCause((cause) => Deferred.failCause(link.closed, cause)),
+      Effect.forkScoped
+    )
+    return yield* Effect.raceFirst(reading, Deferred.await(link.closed))
+  }).pipe(
+    Effect.scoped,
+    Effect.catchTag("Fault", (fault) =>
+      Effect.as(
+        Effect.logInfo(`refused: ${fault.message}`),
+        // Whatever it had said before is in the Room's hands; this is its last word to us.
+        link.bye("protocol")
+      )
+    ),
+    // Its fibers have ended by now: nothing of it reaches the Room after this.
     Effect.ensuring(
       Effect.suspend(() => {
         links.delete(link)
@@ -157,24 +174,25 @@ const converse = Effect.fnUntraced(function* (
   )
 })
 
-/**
- * Serves one connection until it ends, for whatever reason. `links` holds the sessions that are open, so that they can
- * be told of a shutdown.
- */
-export const run = (transport: Transport.Transport, keys: Keys.Ring<Keys.ServerKey>, links: Set<Downlink>) =>
+/** Serves one connection until it ends, for whatever reason. */
+export const run = (transport: Transport.Transport, context: Context) =>
   Effect.gen(function* () {
     const pull = yield* Stream.toPull(transport.lines)
-    const session = yield* shakeHands(transport, pull, keys)
-    if (Option.isNone(session)) yield* Effect.logInfo("refused: it speaks no version known here")
-    else yield* Effect.logDebug(`ended: ${yield* converse(transport, pull, session.value, links)}`)
+    const identified = yield* Effect.raceFirst(
+      Effect.asSome(identify(transport, pull, context)),
+      // Whoever has not shown who it is when the server shuts down is closed without a word.
+      Effect.as(Deferred.await(context.closing), Option.none())
+    )
+    if (Option.isNone(identified)) return
+    if (Option.isNone(identified.value)) yield* Effect.logInfo("refused: it speaks no version known here")
+    else yield* converse(transport, pull, identified.value.value, context)
     yield* Effect.timeoutOption(transport.end, drainTime)
   }).pipe(
     Effect.catchTags({
       HandshakeError: () => Effect.logInfo("refused: wrong key, or not a chat client"),
-      TransportError: (error) => Effect.logDebug(`lost: ${error.message}`),
-      LogError: (error) => Effect.logError(`lost: ${error.message}`),
-      Fault: (fault) =>
-        Effect.zipRight(Effect.logInfo(`refused: ${fault.message}`), Effect.timeoutOption(transport.end, drainTime))
+      Fault: ({ message }) => Effect.logInfo(`refused: ${message}`),
+      TransportError: ({ message }) => Effect.logDebug(`lost: ${message}`),
+      LogError: ({ message }) => Effect.logError(`lost: ${message}`)
     }),
     Effect.tapDefect((cause) => Effect.logError("a session has died", cause)),
     Effect.annotateLogs("from", transport.address),

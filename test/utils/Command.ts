@@ -43,8 +43,8 @@ export const start = (
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      // Nothing of the environment of whoever runs the tests may decide them.
-      const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHAT_")))
+      // Nothing of the environment of whoever runs the tests, or of what runs them, may decide them.
+      const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CHAT|npm)_/i.test(name)))
       const child = spawn(program, args, { cwd, env: { ...inherited, ...env }, stdio: "pipe", detached: true })
       let stdout = ""
       let stderr = ""

@@ -85,15 +85,16 @@ export const untilEnd = (raw: Raw) =>
     }
   })
 
-/** Messages until one with this tag has come, inclusive. */
+/** All messages and events of the frames up to the first that holds one with this tag. */
 export const until = (raw: Raw, tag: string) =>
   Effect.gen(function* () {
     const seen: Array<Protocol.ServerMessage | Protocol.Event> = []
-    while (seen.at(-1)?._tag !== tag) {
+    for (;;) {
       const received = yield* Effect.flatten(raw.next)
-      seen.push(...(received._tag === "Down" ? received.messages : received.frame.events))
+      const messages = received._tag === "Down" ? received.messages : received.frame.events
+      seen.push(...messages)
+      if (messages.some(({ _tag }) => _tag === tag)) return seen
     }
-    return seen
   })
 
 /** A session that has joined and is live. */

@@ -20,7 +20,7 @@ export const harmless = (text: string): string => text.replace(harmful, visible)
 /** Remote text on one line for a pipe: newlines and tabs as `\n` and `\t`, other controls shown. */
 export const oneLine = (text: string): string => harmless(text.replaceAll("\n", "\\n").replaceAll("\t", "\\t"))
 
-/** Remote text for a terminal: its further lines are indented, so that none can pass for a message of its own. */
+/** Remote text for a terminal: a line break in it begins an indented line, not one that looks like a message. */
 export const indented = (text: string): string =>
   text
     .split("\n")

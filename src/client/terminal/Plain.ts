@@ -49,7 +49,7 @@ export const run = Effect.fn("Plain.run")(function* <E>({ input, output, problem
     Effect.zipRight(client.leave),
     Effect.zipRight(Effect.never)
   )
-  // After Leave the entries end, once the last of them is printed; before it, only by a failure.
+  // After Leave the entries end, once the last of them is printed, or fail when the server does not answer it.
   yield* Effect.raceFirst(Fiber.join(printing), saying)
   return yield* Ref.get(refused)
 })

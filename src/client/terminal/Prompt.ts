@@ -101,12 +101,15 @@ export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
     }
   })
 
-  // Leaving waits its turn behind what was typed before it.
+  // Leaving waits its turn behind what was typed before it; the client sends all of that before it leaves.
   const leave = () => void Queue.unsafeOffer(inputs, { _tag: "Quit" })
   readline.on("line", (line) => {
-    // What was typed shows again when it is in the log; as typed it goes, with all the rows it had wrapped to.
-    const rows = Math.floor((prompt.length + line.length) / Math.max(output.columns, 1)) + 1
-    erase(output, rows)
+    // What was typed shows again when it is in the log; as typed it goes, with all the rows it had wrapped to. Node
+    // measures only what it edits, so it is lent the line once more.
+    Object.assign(readline, { line, cursor: line.length })
+    const { rows } = readline.getCursorPos()
+    Object.assign(readline, { line: "", cursor: 0 })
+    erase(output, rows + 1)
     Queue.unsafeOffer(inputs, Input.parse(line))
     readline.prompt()
   })
@@ -124,16 +127,11 @@ export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
   })
   readline.prompt()
 
-  yield* Stream.fromQueue(inputs).pipe(
-    Stream.mapEffect(obey, { concurrency: "unbounded" }),
-    Stream.runDrain,
-    Effect.forkScoped
-  )
+  const typing = Stream.fromQueue(inputs).pipe(Stream.mapEffect(obey, { concurrency: "unbounded" }), Stream.runDrain)
   const showing = client.events.pipe(
     Stream.runForEach((entry) => show(`${Display.time(entry.at)} ${Display.format(entry, Display.indented)}`))
   )
-  yield* Effect.raceFirst(
-    showing,
-    Deferred.await(quit).pipe(Effect.zipRight(client.leave), Effect.zipRight(Effect.never))
-  )
+  const leaving = Deferred.await(quit).pipe(Effect.zipRight(client.leave), Effect.zipRight(Effect.never))
+  // The entries end when the member has left, and fail when the session ends otherwise.
+  yield* Effect.raceFirst(showing, Effect.raceFirst(typing, leaving))
 }, Effect.scoped)
