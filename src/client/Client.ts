@@ -223,9 +223,14 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
     if (flush()) unsent.unsafeOpen()
   }).pipe(Effect.forever, Effect.forkScoped)
 
+  let gaveUp = false
+  const giveUp = Effect.suspend(() => {
+    gaveUp = true
+    return close(Failure.unanswered())
+  })
   const leave = Effect.gen(function* () {
-    // Who has not been let in has nothing to leave.
-    if (state._tag === "Joining") return
+    // Who has not been let in has nothing to leave, and who has waited in vain does not wait again.
+    if (state._tag === "Joining" || gaveUp) return
     if (!(yield* Deferred.isDone(ended))) {
       // Texts may wait for the answer to a Nick: they are sent before the Leave.
       yield* Effect.ignore(Deferred.await(answer))
@@ -236,7 +241,7 @@ export const make = Effect.fn("Client.make")(function* (options: Options) {
   }).pipe(
     Effect.interruptible,
     Effect.timeoutOption(leaveTime),
-    Effect.zipRight(Effect.suspend(() => (state._tag === "Joining" ? Effect.void : close(Failure.unanswered()))))
+    Effect.flatMap(Option.match({ onNone: () => giveUp, onSome: () => Effect.void }))
   )
   yield* Effect.addFinalizer(() => leave)
 
