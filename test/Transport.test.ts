@@ -284,6 +284,22 @@ const suite = (layer: Layer.Layer<Transport.Listener | Transport.Dialer, Transpo
   }
 
   test(
+    "a listener that is closed sends away who waits, lets nobody in, and leaves be who was accepted",
+    Effect.gen(function* () {
+      const { accept, close } = yield* Transport.Listener
+      const { dial } = yield* Transport.Dialer
+      const first = yield* dial
+      const taken = yield* accept
+      const waiting = yield* dial
+      yield* roundTrips(first, taken)
+      yield* close
+      expect(isOver(yield* Effect.exit(Stream.runDrain(waiting.lines)))).toBe(true)
+      expect((yield* Effect.flip(dial)).reason).toBe("refused")
+      yield* roundTrips(first, taken)
+    })
+  )
+
+  test(
     "who waits for a connection finds one that has ended meanwhile, and then the next",
     Effect.gen(function* () {
       const { dial } = yield* Transport.Dialer
@@ -362,28 +378,6 @@ describe("Transport on TCP", () => {
       expect(isOver(yield* Fiber.join(watching))).toBe(true)
       expect((yield* Effect.flip(dial({ ...loopback, port }))).reason).toBe("refused")
       yield* Effect.scoped(Layer.build(TransportTcp.layerListener({ ...loopback, port })))
-    })
-  )
-
-  it.scopedLive("a connection that nobody took before the listener closed is found ended", () =>
-    Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const { accept, address } = Context.get(
-        yield* Scope.extend(Layer.build(TransportTcp.layerListener(loopback)), scope),
-        Transport.Listener
-      )
-      const here = { ...loopback, port: portOf(address) }
-      const first = yield* dial(here)
-      const taken = yield* accept
-      yield* dial(here)
-      yield* roundTrips(first, taken)
-      yield* Scope.close(scope, Exit.void)
-      expect((yield* Effect.flip(dial(here))).reason).toBe("refused")
-      const late = yield* accept
-      expect(isOver(yield* Effect.exit(Stream.runDrain(late.lines)))).toBe(true)
-      yield* late.drained
-      yield* late.end
-      expect(late.write(bytes("hello\n"))).toBe(0)
     })
   )
 

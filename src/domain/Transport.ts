@@ -35,7 +35,10 @@ export interface Transport {
   readonly trust: () => void
   /** Sends bytes, at once and in the order of the calls; returns how many bytes wait to be sent. A no-op once ended. */
   readonly write: (bytes: Uint8Array) => number
-  /** Waits until few enough bytes wait that writing makes sense again, or the connection has ended. */
+  /**
+   * Waits until writing makes sense again (on TCP all bytes are with the system, in memory at most 16 KiB are on the
+   * way), or the connection has ended.
+   */
   readonly drained: Effect.Effect<void>
   /** Ends this side after what was written, then reads off what still comes until the other side has ended as well. */
   readonly end: Effect.Effect<void>
@@ -47,7 +50,7 @@ export class Listener extends Context.Tag("fernet-chat/Listener")<
   {
     /** Where it listens, as `host:port`. */
     readonly address: string
-    /** The next connection, which lives in the Scope it is accepted in. */
+    /** The next connection, which lives in the Scope it is accepted in. None comes once the listener is closed. */
     readonly accept: Effect.Effect<Transport, never, Scope.Scope>
     /** Listens no more. Who waits to be accepted is sent away; accepted connections live on. */
     readonly close: Effect.Effect<void>
