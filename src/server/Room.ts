@@ -71,15 +71,16 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   }
 
   /**
-   * Writes to a session what the log holds beyond where it stands. In the Room's turn nothing is added meanwhile, so it
-   * then stands at the head; unless so much waits to be sent that it has to read on by itself, or the log fails, which
-   * is for the session to find out.
+   * Writes to a session what the log holds beyond where it stands; true when it then stands at the head, for in the
+   * Room's turn nothing is added meanwhile. Where too much waits to be sent, the log fails, or it no longer holds what
+   * comes next, the session has to see to it by itself.
    */
   const bringUp = Effect.fnUntraced(function* (link: Downlink) {
     for (;;) {
       const rest = yield* Effect.option(log.read(link.last, page))
       if (Option.isNone(rest)) return false
       if (!Arr.isNonEmptyReadonlyArray(rest.value)) return true
+      if (rest.value[0].seq !== link.last + 1) return false
       for (const events of Wire.pages(rest.value)) {
         if (!link.isWelcomed || link.events(events) > limits.maxUnsent) return false
       }
