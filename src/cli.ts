@@ -19,10 +19,11 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import packageJson from "../package.json" with { type: "json" }
+import * as Hints from "./cli/Hints.js"
+import * as KeySource from "./cli/KeySource.js"
 import * as Display from "./client/terminal/Display.js"
 import * as KeyFile from "./domain/KeyFile.js"
 import * as Keys from "./domain/Keys.js"
@@ -146,42 +147,12 @@ const readStdin = Effect.promise(async () => {
   return Buffer.concat(chunks).toString("utf8")
 })
 
-/** Where the key is. */
-type KeySource =
-  | { readonly _tag: "File"; readonly path: string }
-  | { readonly _tag: "Stdin" }
-  | { readonly _tag: "Environment"; readonly text: Redacted.Redacted }
-
-const environment = (name: string) => Config.option(Config.nonEmptyString(name))
-
-/** The flag, then CHAT_KEY_FILE, then CHAT_KEY, then ./secret.key. */
-const keySource = Effect.fn("keySource")(function* (flag: Option.Option<string>) {
-  const named = Option.isSome(flag) ? flag : yield* environment("CHAT_KEY_FILE")
-  const text = yield* environment("CHAT_KEY")
-  if (Option.isNone(named) && Option.isSome(text)) {
-    return { _tag: "Environment", text: Redacted.make(text.value) } satisfies KeySource
-  }
-  const path = Option.getOrElse(named, () => KeyFile.defaultPath)
-  return path === "-" ? ({ _tag: "Stdin" } satisfies KeySource) : ({ _tag: "File", path } satisfies KeySource)
-})
-
-const loadKeys = Effect.fn("loadKeys")(function* (source: KeySource) {
-  switch (source._tag) {
-    case "Environment":
-      return yield* KeyFile.parse("$CHAT_KEY", Redacted.value(source.text))
-    case "Stdin":
-      return yield* KeyFile.parse("standard input", yield* readStdin)
-    case "File":
-      return yield* KeyFile.load(source.path)
-  }
-})
-
 const newRoomKeys = Effect.map(Keys.generate, (key): Keys.KeySet => ({ _tag: "RoomKeys", keys: [key] }))
 
 const keygen = Effect.fn("keygen")(function* ({ force, keyFile, output, server }: KeygenOptions) {
   const path = Option.getOrElse(output, () => (server ? "server.key" : KeyFile.defaultPath))
   const keys: Keys.KeySet = server
-    ? { _tag: "ServerKeys", keys: Keys.serverKeys(yield* loadKeys(yield* keySource(keyFile))) }
+    ? { _tag: "ServerKeys", keys: Keys.serverKeys(yield* KeySource.load(yield* KeySource.find(keyFile), readStdin)) }
     : yield* newRoomKeys
   if (path === "-") return yield* Console.log(Keys.format(keys).trimEnd())
   yield* KeyFile.create(path, keys, { force })
@@ -200,45 +171,19 @@ const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
   return keys
 })
 
-/** What the operator can tell others: where to join, and with which key. */
-const hints = (address: TransportTcp.Address, source: KeySource, keys: Keys.KeySet, program: string): string => {
-  const { host, port } = address
-  const everywhere = ["0.0.0.0", "::"].includes(host)
-  const near = everywhere || host === TransportTcp.defaultAddress.host ? "" : ` --host ${host}`
-  const where = port === TransportTcp.defaultAddress.port ? "" : ` --port ${port}`
-  const key =
-    keys._tag === "ServerKeys"
-      ? " --key-file ROOM.key"
-      : source._tag === "File" && source.path !== KeyFile.defaultPath
-        ? ` --key-file ${source.path}`
-        : ""
-  const secret = keys._tag === "ServerKeys" ? "the room key that this server key was derived from" : "the room key"
-  const join = (at: string) => `${program} c${at}${where}${key} --nick NAME`
-  const others = /^(localhost|127\.[\d.]+|::1)$/.test(host)
-    ? `serve with --host 0.0.0.0, and give them ${secret} by a way nobody else can read`
-    : `give them ${secret} by a way nobody else can read; they run
-                   ${join(` --host ${everywhere ? "ADDRESS" : host}`)}`
-  return `serving on ${TransportTcp.format(address)} (Ctrl-C ends it)
-  join from here:  ${join(near)}
-  let others in:   ${others}`
-}
-
 const serve = Effect.fn("serve")(function* ({ host, keyFile, port }: ServerOptions) {
   exitWhenInterrupted = 0
-  const source = yield* keySource(keyFile)
-  const keys = yield* loadKeys(source).pipe(
-    Effect.catchIf(
-      (error) => source._tag === "File" && error._tag === "KeyError" && error.reason === "missing",
-      () => makeKeyFile(source._tag === "File" ? source.path : KeyFile.defaultPath)
-    )
+  const source = yield* KeySource.find(keyFile)
+  const keys = yield* Effect.catchTag(KeySource.load(source, readStdin), "KeyError", (error) =>
+    source._tag === "File" && error.reason === "missing" ? makeKeyFile(source.path) : Effect.fail(error)
   )
   // Started by npm, the command is not on the user's PATH.
-  const program = Option.isSome(yield* environment("npm_lifecycle_event")) ? "npx chat" : "chat"
+  const program = Option.isSome(yield* Config.option(Config.string("npm_lifecycle_event"))) ? "npx chat" : "chat"
   const [Server, Log, Fernet] = yield* loadServer
   yield* Effect.gen(function* () {
     const server = yield* Server.Server
     const bound = Number(server.address.slice(server.address.lastIndexOf(":") + 1))
-    yield* Console.log(hints({ host, port: bound }, source, keys, program))
+    yield* Console.log(Hints.format({ address: { host, port: bound }, source, keys, program }))
     return yield* server.join
   }).pipe(
     Effect.provide(
@@ -264,8 +209,8 @@ const inputLines = (used: boolean): Stream.Stream<string> =>
     : Stream.suspend(() => Stream.orDie(Stream.fromAsyncIterable(createInterface({ input: stdin }), (error) => error)))
 
 const join = Effect.fn("join")(function* ({ host, keyFile, nick, port }: ClientOptions) {
-  const source = yield* keySource(keyFile)
-  const keys = yield* Keys.roomKeys(yield* loadKeys(source))
+  const source = yield* KeySource.find(keyFile)
+  const keys = yield* Keys.roomKeys(yield* KeySource.load(source, readStdin))
   const name = Option.isSome(nick) ? nick.value : yield* askNick
   const [Client, Plain, Prompt, Fernet] = yield* loadClient
   const client = Client.layer({ keys, nick: name }).pipe(

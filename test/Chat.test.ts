@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fernet from "../src/domain/Fernet.js"
+import * as Keys from "../src/domain/Keys.js"
 import * as Log from "../src/server/Log.js"
 import * as Server from "../src/server/Server.js"
 import * as Room from "./utils/Room.js"
@@ -180,3 +181,20 @@ it.scopedLive("Server.run serves until it is interrupted, and then says why", ()
     expect(yield* Effect.flip(Stream.runDrain(ada.events))).toMatchObject({ reason: "shutdown" })
   }).pipe(Effect.provide([Room.transports.tcp, Log.layerMemory(), Fernet.layer]))
 )
+
+it.effect("a room moves to a new key: holders of either are let in, and who has both reads all", () => {
+  const fresh = Keys.fromBytes<"room">(new Uint8Array(32).fill(8))
+  const [old] = Room.roomKeys
+  return Effect.gen(function* () {
+    const ada = yield* Room.join("ada", [old])
+    const bob = yield* Room.join("bob", [fresh, old])
+    yield* ada.say("under the old key")
+    yield* bob.say("under the new key")
+    const texts = (client: typeof ada) =>
+      Room.entries(client, 2, (entry) =>
+        entry._tag === "Unreadable" ? `${entry.nick}: ${entry.reason}` : Room.said(entry)
+      )
+    expect(yield* texts(bob)).toEqual(["ada: under the old key", "bob: under the new key"])
+    expect(yield* texts(ada)).toEqual(["ada: under the old key", "bob: key"])
+  }).pipe(Room.within({ keys: [Keys.serverKey(fresh), Keys.serverKey(old)] }))
+})

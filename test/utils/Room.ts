@@ -45,11 +45,13 @@ interface Options {
   readonly log?: Layer.Layer<Log.Log>
   readonly fernet?: Layer.Layer<Fernet.Fernet>
   readonly limits?: Partial<Omit<Server.Options, "keys">>
+  /** Those of the test's room unless others are given. */
+  readonly keys?: Keys.Ring<Keys.ServerKey>
 }
 
 /** A server of the test's room, what it is made of, and the way to it. */
 export const layer = (options?: Options) =>
-  Server.layer({ keys: serverKeys, ...options?.limits }).pipe(
+  Server.layer({ keys: options?.keys ?? serverKeys, ...options?.limits }).pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         options?.transport ?? transports.memory,

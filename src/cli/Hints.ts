@@ -1,0 +1,37 @@
+/** What whoever serves can tell others: where to join, and with which key. */
+import * as KeyFile from "../domain/KeyFile.js"
+import type * as Keys from "../domain/Keys.js"
+import * as TransportTcp from "../domain/TransportTcp.js"
+import type { KeySource } from "./KeySource.js"
+
+export interface Serving {
+  /** Where it listens. */
+  readonly address: TransportTcp.Address
+  readonly source: KeySource
+  readonly keys: Keys.KeySet
+  /** How this command is called here. */
+  readonly program: string
+}
+
+/** The lines that `chat s` prints once it listens. */
+export const format = ({ address, keys, program, source }: Serving): string => {
+  const { host, port } = address
+  const everywhere = ["0.0.0.0", "::"].includes(host)
+  const near = everywhere || host === TransportTcp.defaultAddress.host ? "" : ` --host ${host}`
+  const where = port === TransportTcp.defaultAddress.port ? "" : ` --port ${port}`
+  const key =
+    keys._tag === "ServerKeys"
+      ? " --key-file ROOM.key"
+      : source._tag === "File" && source.path !== KeyFile.defaultPath
+        ? ` --key-file ${source.path}`
+        : ""
+  const secret = keys._tag === "ServerKeys" ? "the room key that this server key was derived from" : "the room key"
+  const join = (at: string) => `${program} c${at}${where}${key} --nick NAME`
+  const others = /^(localhost|127\.[\d.]+|::1)$/.test(host)
+    ? `serve with --host 0.0.0.0, and give them ${secret} by a way nobody else can read`
+    : `give them ${secret} by a way nobody else can read; they run
+                   ${join(` --host ${everywhere ? "ADDRESS" : host}`)}`
+  return `serving on ${TransportTcp.format(address)} (Ctrl-C ends it)
+  join from here:  ${join(near)}
+  let others in:   ${others}`
+}
