@@ -34,8 +34,11 @@ export class FernetError extends Schema.TaggedError<FernetError>()("FernetError"
 }
 
 export interface Shape {
-  /** Encrypts and signs `plaintext` under the first key of the ring, dated by the Clock in whole seconds. */
-  readonly encrypt: (keys: Keys.Ring, plaintext: Uint8Array) => Token
+  /**
+   * Encrypts and signs `plaintext` under the first key of the ring. A token shows when it was made: it is dated by the
+   * Clock in whole seconds, or, `undated`, with 0.
+   */
+  readonly encrypt: (keys: Keys.Ring, plaintext: Uint8Array, options?: { readonly undated: boolean }) => Token
   /**
    * Opens a token with the first key of the ring that fits. With a `ttl`, a token older than it, or dated more than
    * 60 s in the future, is refused; without one, time is not looked at.
@@ -90,8 +93,13 @@ const make = (primitives: Primitives, clock: Clock.Clock, entropy: Entropy["Type
   const seconds = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
   return {
     // The one cast that makes a Token: this function is where they come from.
-    encrypt: (keys, plaintext) =>
-      primitives.seal(Redacted.value(keys[0]), seconds(), entropy.bytes(block), plaintext) as Token,
+    encrypt: (keys, plaintext, options) =>
+      primitives.seal(
+        Redacted.value(keys[0]),
+        options?.undated === true ? 0 : seconds(),
+        entropy.bytes(block),
+        plaintext
+      ) as Token,
     decrypt: (keys, token, options) => {
       const decoded = Base64Url.decode(token)
       if (Option.isNone(decoded)) return fail("malformed")

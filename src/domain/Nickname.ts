@@ -20,11 +20,15 @@ const invisible = /\p{Default_Ignorable_Code_Point}/u
 export const fits = (nick: string): boolean =>
   nick.isWellFormed() && Buffer.byteLength(JSON.stringify(nick)) - 2 <= maxBytes
 
+/** Whether `text` is a nick as it stands. */
+export const is = (text: string): text is Nickname =>
+  allowed.test(text) && !invisible.test(text) && text.normalize("NFKC") === text
+
 /** The nick that `text` asks for, or what is wrong with it, in words for the one who chose it. */
 export const parse = (text: string): Either.Either<Nickname, string> => {
   const nick = text.normalize("NFKC")
-  return allowed.test(nick) && !invisible.test(nick)
-    ? Either.right(nick as Nickname) // the one place that makes a Nickname
+  return is(nick)
+    ? Either.right(nick)
     : Either.left("a nick is 1 to 32 letters, digits, '-', '_' or '.', without spaces")
 }
 

@@ -11,7 +11,7 @@ const integer = Schema.NonNegativeInt.pipe(Schema.lessThanOrEqualTo(Number.MAX_S
 const positive = integer.pipe(Schema.greaterThanOrEqualTo(1))
 
 /** Canonical base64url of exactly `bytes` bytes. The message never repeats what was refused: it may be a secret. */
-const base64Url = (bytes: number) =>
+export const base64Url = (bytes: number) =>
   Schema.String.pipe(
     Schema.filter((text) => Option.exists(Base64Url.decode(text), ({ length }) => length === bytes), {
       message: () => `expected canonical base64url of ${bytes} bytes`,

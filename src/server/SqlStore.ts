@@ -1,0 +1,254 @@
+/**
+ * A Store in an SQLite database (libsql), a file of its own. It is in WAL mode with full synchronisation: what is
+ * committed survives a crash of the machine. Everything runs on one kept connection and on the caller's thread, which a
+ * commit blocks until the disk has synced: see LogSql.
+ */
+import { Buffer } from "node:buffer"
+import type * as PlatformError from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import type { Statement } from "@effect/sql/Statement"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { Entropy } from "../domain/Entropy.js"
+import * as Protocol from "../domain/Protocol.js"
+import { damaged, LogError, makeId } from "./Log.js"
+import * as Sqlite from "./Sqlite.js"
+import { MemberRow, Row, Store } from "./Store.js"
+
+export interface Options {
+  /** The database; made, for its owner alone, where there is none. */
+  readonly file: string
+  /** A quota: what the database may grow to, in bytes. Without one, the disk is the limit. */
+  readonly maxBytes?: number | undefined
+}
+
+/** Which program an SQLite file belongs to, at byte 68 of it: "frnt". */
+const applicationId = 0x66726e74
+
+const ownerOnly = 0o600
+
+const migrationsTable = "migrations"
+
+/** What made each version of the tables, by its number. */
+const migrations: Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>> = {
+  "0001_log": Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`CREATE TABLE log (id TEXT NOT NULL)`
+    yield* sql`CREATE TABLE batches (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, token TEXT NOT NULL)`
+    yield* sql`CREATE TABLE members (ticket TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID`
+    yield* sql`INSERT INTO log (id) VALUES (${makeId(yield* Entropy)})`
+  })
+}
+const version = Object.keys(migrations).length
+
+const foreign = (file: string, detail: string) =>
+  new LogError({ reason: "foreign", message: `${file} ${detail}: nothing in it was changed. Name another with --db` })
+
+const unavailable = (file: string, detail: string) =>
+  new LogError({ reason: "unavailable", message: `cannot use the log ${file}: ${detail}` })
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** What SQLite says, as what can be done about it. */
+const sqlError = (file: string) => (error: unknown) => {
+  // @effect/sql wraps what libsql threw.
+  const cause = Predicate.isTagged(error, "SqlError") && Predicate.hasProperty(error, "cause") ? error.cause : error
+  const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
+  const is = (...codes: ReadonlyArray<string>) => codes.some((each) => code.startsWith(each))
+  if (is("SQLITE_FULL")) {
+    return new LogError({
+      reason: "full",
+      message: `there is no room for more in the log ${file}: free space on its disk, or raise its limit`
+    })
+  }
+  if (is("SQLITE_BUSY", "SQLITE_LOCKED")) {
+    return new LogError({ reason: "locked", message: `the log ${file} is locked: another process uses it` })
+  }
+  // The next place in the log is taken: somebody has written there who should not be here at the same time.
+  if (is("SQLITE_CONSTRAINT")) {
+    return new LogError({
+      reason: "locked",
+      message: `another server has written to the log ${file}: stop one of them`
+    })
+  }
+  if (is("SQLITE_CORRUPT", "SQLITE_NOTADB")) return damaged(file, textOf(cause))
+  return unavailable(file, textOf(cause))
+}
+
+const fileError = (file: string) => (error: PlatformError.PlatformError) => unavailable(file, error.message)
+
+/**
+ * Looks at the file before SQLite does, which would take any empty file for its own and might tidy up in another
+ * program's. Makes it where there is none.
+ */
+const claim = Effect.fn("SqlStore.claim")(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const sizeOf = (path: string) =>
+    Effect.map(Effect.option(fs.stat(path)), Option.match({ onNone: () => 0, onSome: ({ size }) => Number(size) }))
+  if ((yield* sizeOf(file)) === 0 && (yield* sizeOf(`${file}-wal`)) > 0) {
+    // SQLite would delete it, and with it the newest of a log whose file was moved or lost.
+    return yield* damaged(file, `there is ${file}-wal, and nothing that it belongs to`)
+  }
+  // What SQLite makes beside it gets its mode as well.
+  yield* Effect.scoped(fs.open(file, { flag: "wx", mode: ownerOnly })).pipe(
+    Effect.catchIf(
+      (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
+      () => Effect.void
+    )
+  )
+  const { size, type } = yield* fs.stat(file)
+  if (type !== "File") return yield* unavailable(file, "it is no regular file")
+  if (size === 0n) return
+  // A crash while the file was made has left it unfinished; only SQLite can tell whose it is.
+  if ((yield* sizeOf(`${file}-journal`)) > 0) return
+  const header = yield* Effect.scoped(Effect.flatMap(fs.open(file), (opened) => opened.readAlloc(72)))
+  const bytes = Buffer.from(Option.getOrElse(header, () => new Uint8Array(0)))
+  if (bytes.length < 72 || !bytes.toString("latin1").startsWith("SQLite format 3\0")) {
+    return yield* foreign(file, "is not a log, or its beginning is damaged")
+  }
+  if (bytes.readUInt32BE(68) !== applicationId) return yield* foreign(file, "is another program's database")
+})
+
+/** Rows of a result, as what they should be. */
+const decode = <A, I>(file: string, schema: Schema.Schema<A, I>) => {
+  const decodeRows = Schema.decodeUnknown(Schema.Array(schema))
+  return (statement: Effect.Effect<unknown, SqlError>) =>
+    Effect.flatMap(Effect.mapError(statement, sqlError(file)), (rows) =>
+      Effect.mapError(decodeRows(rows), () => damaged(file, "a table holds what does not belong there"))
+    )
+}
+
+const nullableSeq = Schema.NullOr(Protocol.Seq)
+const BoundsRow = Schema.Struct({ oldest: nullableSeq, head: nullableSeq })
+
+/** The one row of a statement that has one. */
+const one = <A extends object>(statement: Statement<A>): Effect.Effect<A | undefined, SqlError> =>
+  Effect.map(statement, (rows) => rows[0])
+
+/** Sees that the database is a whole one of ours, before anything is written to it, and brings it up to this version. */
+const prepare = Effect.fn("SqlStore.prepare")(function* ({ file, maxBytes }: Options, sql: SqlClient.SqlClient) {
+  // For a program that makes a backup.
+  yield* sql.unsafe("PRAGMA busy_timeout = 1000")
+  const pages = yield* one(sql.unsafe<{ page_count: number }>("PRAGMA page_count"))
+  if (pages?.page_count === 0) {
+    // By itself, before it is in WAL mode: the file then says whose it is as soon as it says anything.
+    yield* sql.unsafe(`PRAGMA application_id = ${applicationId}`)
+  } else {
+    const owner = yield* one(sql.unsafe<{ application_id: number }>("PRAGMA application_id"))
+    if (owner?.application_id !== applicationId) return yield* foreign(file, "is another program's database")
+    const check = yield* one(sql.unsafe<{ quick_check: string }>("PRAGMA quick_check(1)"))
+    if (check?.quick_check !== "ok") return yield* damaged(file, (check?.quick_check ?? "").replaceAll("\n", " "))
+  }
+  const mode = yield* one(sql.unsafe<{ journal_mode: string }>("PRAGMA journal_mode = WAL"))
+  if (mode?.journal_mode !== "wal") return yield* unavailable(file, "there can be no write-ahead log beside it")
+  yield* sql.unsafe("PRAGMA synchronous = FULL")
+  // What is dropped is overwritten: two keys must not open what retention has taken.
+  yield* sql.unsafe("PRAGMA secure_delete = ON")
+
+  // As the migrator would make it, but without the time that it was made.
+  yield* sql`CREATE TABLE IF NOT EXISTS ${sql(migrationsTable)}
+    (migration_id INTEGER PRIMARY KEY NOT NULL, created_at TEXT NOT NULL DEFAULT '', name TEXT NOT NULL)`
+  const newest = yield* one(sql<{ id: number }>`SELECT max(migration_id) AS id FROM ${sql(migrationsTable)}`)
+  if ((newest?.id ?? 0) > version) return yield* foreign(file, "was written by a newer version of this program")
+  yield* Migrator.make({})({ loader: Migrator.fromRecord(migrations), table: migrationsTable }).pipe(
+    Effect.provideService(SqlClient.SqlClient, sql),
+    // The migrator dies of what the database says.
+    Effect.catchAllDefect((defect) => Effect.fail(Predicate.hasProperty(defect, "cause") ? defect.cause : defect))
+  )
+  const gap = yield* one(
+    sql<{ first: number }>`SELECT first FROM (SELECT first, lag(last) OVER (ORDER BY first) AS before FROM batches)
+      WHERE before IS NOT NULL AND first <> before + 1 LIMIT 1`
+  )
+  if (gap !== undefined) return yield* damaged(file, `events before ${gap.first} are missing`)
+  if (maxBytes !== undefined) {
+    const size = yield* one(sql.unsafe<{ page_size: number }>("PRAGMA page_size"))
+    yield* sql.unsafe(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / (size?.page_size ?? 4096)))}`)
+  }
+})
+
+/** The hot path: statements prepared once. Where one fails, nothing of the transaction is kept. */
+const committer = (database: Sqlite.Sqlite["database"]) => {
+  const insert = database.prepare("INSERT INTO batches (first, last, token) VALUES (?, ?, ?)")
+  const upsert = database.prepare(
+    "INSERT INTO members (ticket, token) VALUES (?, ?) ON CONFLICT (ticket) DO UPDATE SET token = excluded.token"
+  )
+  const begin = database.prepare("BEGIN IMMEDIATE")
+  const end = database.prepare("COMMIT")
+  const rollback = () => {
+    try {
+      // SQLite rolls back by itself after some errors, but not after all.
+      if (database.inTransaction) database.exec("ROLLBACK")
+    } catch {
+      // What made it necessary is what is told; the next commit tries again.
+    }
+  }
+  return (rows: ReadonlyArray<Row>, members: ReadonlyArray<MemberRow>) => {
+    rollback()
+    begin.run()
+    try {
+      for (const { first, last, token } of rows) insert.run(first, last, token)
+      for (const { ticket, token } of members) upsert.run(ticket, token)
+      end.run()
+    } catch (error) {
+      rollback()
+      throw error
+    }
+  }
+}
+
+/** Opens the database for the life of the Scope. */
+export const make = Effect.fn("SqlStore.make")(function* (options: Options) {
+  const { file } = options
+  yield* Effect.catchTags(claim(file), {
+    SystemError: (error) => fileError(file)(error),
+    BadArgument: (error) => fileError(file)(error)
+  })
+  const { database, sql } = yield* Effect.mapError(Sqlite.make(file), sqlError(file))
+  yield* Effect.mapError(prepare(options, sql), (error) => (error instanceof LogError ? error : sqlError(file)(error)))
+  // The file is then whole without what is beside it. It is not, when the connection just ends: statements that are
+  // not collected yet keep it open.
+  yield* Effect.addFinalizer(() => Effect.ignore(sql.unsafe("PRAGMA wal_checkpoint(TRUNCATE)")))
+
+  const ids = decode(file, Schema.Struct({ id: Protocol.LogId }))
+  const bounds = decode(file, BoundsRow)
+  const rows = decode(file, Row)
+  const members = decode(file, MemberRow)
+
+  const [id] = yield* ids(sql`SELECT id FROM log`)
+  if (id === undefined) return yield* damaged(file, "it has no id")
+
+  const commit = committer(database)
+  return Store.of({
+    id: id.id,
+    bounds: Effect.map(
+      bounds(sql`SELECT (SELECT min(first) FROM batches) AS oldest,
+        (SELECT last FROM batches ORDER BY first DESC LIMIT 1) AS head`),
+      ([row]) =>
+        row === undefined || row.oldest === null || row.head === null
+          ? Option.none()
+          : Option.some([row.oldest, row.head] as const)
+    ),
+    members: members(sql`SELECT ticket, token FROM members`),
+    // In one synchronous step: no read comes between.
+    commit: (rows, members) => Effect.try({ try: () => commit(rows, members), catch: sqlError(file) }),
+    rows: (after, limit) =>
+      rows(sql`SELECT first, last, token FROM batches
+        WHERE first >= coalesce((SELECT max(first) FROM batches WHERE first <= ${after + 1}), 0) AND last > ${after}
+        ORDER BY first LIMIT ${limit}`),
+    drop: (last) =>
+      Effect.mapError(
+        sql`DELETE FROM batches WHERE first <= ${last} AND last <= ${last} AND first < (SELECT max(first) FROM batches)`,
+        sqlError(file)
+      )
+  })
+})
+
+/** A Store in the database `file`, on the thread of whoever builds it. */
+export const layer = (options: Options): Layer.Layer<Store, LogError, FileSystem.FileSystem> =>
+  Layer.scoped(Store, make(options))
