@@ -105,7 +105,7 @@ describe("when a connection ends, its fibers and its socket do too", () => {
       Effect.gen(function* () {
         const supervisor = yield* Supervisor.track
         const scope = yield* Scope.make()
-        const services = yield* Layer.buildWithScope(Room.layer({ transport }), scope).pipe(
+        const services = yield* Layer.buildWithScope(Room.layer({ transport, limits: { grace: 0 } }), scope).pipe(
           Effect.supervised(supervisor)
         )
         yield* Effect.gen(function* () {

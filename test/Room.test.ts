@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer"
 import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
@@ -6,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import * as Base64Url from "../src/domain/Base64Url.js"
 import * as Fernet from "../src/domain/Fernet.js"
 import * as Keys from "../src/domain/Keys.js"
 import * as Protocol from "../src/domain/Protocol.js"
@@ -38,12 +40,12 @@ const gated = (gate: Effect.Effect<void>, batches: Array<number>, failures = 0) 
       let left = failures
       return {
         ...log,
-        append: (events) =>
+        append: (events, members) =>
           Effect.gen(function* () {
             yield* gate
-            if (left-- > 0) return yield* new Log.LogError({ message: "the disk is full" })
+            if (left-- > 0) return yield* new Log.LogError({ reason: "full", message: "the disk is full" })
             batches.push(events.length)
-            yield* log.append(events)
+            yield* log.append(events, members)
           })
       }
     })
@@ -95,7 +97,7 @@ describe("a broadcast", () => {
       const ada = yield* Fiber.join(joining)
       yield* gate.close
       const said = yield* Deferred.make<number>()
-      yield* Effect.fork(Effect.flatMap(ada.say("kept first"), ({ n }) => Deferred.succeed(said, n)))
+      yield* Effect.fork(Effect.flatMap(Room.say(ada, "kept first"), ({ n }) => Deferred.succeed(said, n)))
       yield* Effect.repeat(Effect.yieldNow(), { times: 1000 })
       expect(yield* Deferred.poll(said)).toEqual(Option.none())
       expect(yield* Room.entries(ada, 1, Room.short)).toEqual(["ada Joined"])
@@ -130,6 +132,23 @@ describe("a session that does not read", () => {
     }).pipe(Room.within({ limits }))
   )
 
+  it.scoped("and leaves is written the rest of the log once, in order, and then its Bye", () =>
+    Effect.gen(function* () {
+      const ada = yield* Room.join("ada")
+      yield* Effect.forEach(Arr.range(1, 90), (i) => ada.say(`${i} ${text}`), { concurrency: "unbounded" })
+      const raw = yield* RawClient.open
+      raw.send({ _tag: "Nick", nick: "eve", ticket: RawClient.ticket })
+      yield* RawClient.until(raw, "Welcome")
+      // While a page is on its way.
+      yield* Effect.repeat(Effect.yieldNow(), { times: 100 })
+      raw.send({ _tag: "Leave" })
+      const seen = yield* RawClient.untilEnd(raw)
+      expect(seen.at(-1)).toEqual({ _tag: "Bye", reason: "quit" })
+      const seqs = seen.flatMap((item) => (item._tag === "Events" ? item.events.map(({ seq }) => seq) : []))
+      expect(seqs).toEqual(Arr.range(1, 93))
+    }).pipe(Room.within({ limits }))
+  )
+
   it.scoped("until the log no longer holds what comes next for it is told Bye slow", () =>
     Effect.gen(function* () {
       const ada = yield* Room.join("ada")
@@ -152,7 +171,7 @@ describe("the hub", () => {
       })
       const enter = (of: Downlink, nick: string) =>
         Effect.gen(function* () {
-          const ticket = Protocol.Ticket.make(RawClient.ticket)
+          const ticket = Protocol.Ticket.make(Base64Url.encode(Buffer.alloc(16, nick)))
           yield* room.submit([{ _tag: "Nick", link: of, message: { _tag: "Nick", nick, ticket } }])
           of.welcome(yield* Deferred.await(of.admitted))
         })
@@ -170,7 +189,7 @@ describe("the hub", () => {
       const before = lost.last
       yield* enter(yield* link, "eve")
       yield* room.flush
-      expect(live.last).toBe(4)
+      expect(live.last).toBe(3)
       expect(lost.last).toBe(before)
     }).pipe(Effect.scoped, Effect.provide([TransportMemory.layer, Log.layerMemory(), counting(counts)]))
   })

@@ -27,7 +27,7 @@ const besideAda = <A, E, R>(expected: ReadonlyArray<string>, effect: Effect.Effe
       ...expected,
       "ada: still here"
     ])
-  }).pipe(Room.within())
+  }).pipe(Room.within({ limits: { grace: 0 } }))
 
 describe("until the first frame opens, every fault is answered by closing without a word", () => {
   const silent: Record<string, string> = {

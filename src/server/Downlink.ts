@@ -22,6 +22,7 @@ export interface Admission {
 export class Downlink {
   private written: Protocol.Position = Protocol.start
   private state: "new" | "welcomed" | "closed" = "new"
+  private parting: Protocol.ByeReason | undefined
 
   private constructor(
     private readonly transport: Transport.Transport,
@@ -95,5 +96,16 @@ export class Downlink {
     this.send({ _tag: "Bye", reason })
     this.state = "closed"
     Deferred.unsafeDone(this.closed, Effect.succeed(reason))
+  }
+
+  /** Leaves Bye to whoever streams the log to this session: it is due once that has come to the head. */
+  byeAtHead(reason: Protocol.ByeReason): void {
+    this.parting = reason
+    this.behind.unsafeOpen()
+  }
+
+  /** The Bye that is due at the head of the log. */
+  get farewell(): Protocol.ByeReason | undefined {
+    return this.parting
   }
 }

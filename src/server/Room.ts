@@ -5,7 +5,9 @@
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
@@ -16,7 +18,7 @@ import * as Protocol from "../domain/Protocol.js"
 import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
 import { Hub } from "./Hub.js"
-import { Log } from "./Log.js"
+import { Log, type LogError } from "./Log.js"
 import * as RoomState from "./RoomState.js"
 
 export type Command = RoomState.Command<Downlink>
@@ -29,9 +31,14 @@ export interface Limits {
   readonly maxUnsent: number
   /** Commands that may wait before sessions are read no further: 1,024. */
   readonly queue: number
+  /** How long a member whose connection was lost keeps its nick and its place: 30 seconds. */
+  readonly grace: Duration.DurationInput
 }
 
-export const defaultLimits: Limits = { history: 100, maxUnsent: 1024 * 1024, queue: 1024 }
+export const defaultLimits: Limits = { history: 100, maxUnsent: 1024 * 1024, queue: 1024, grace: "30 seconds" }
+
+/** How long what the log has refused waits for the next try. */
+const retryTime = "1 second"
 
 /** Events that a session reads from the log at a time. */
 export const page = 256
@@ -40,7 +47,9 @@ export class Room extends Context.Tag("fernet-chat/Room")<
   Room,
   {
     /** Hands over commands in order. Waits while too many wait already. */
-    readonly submit: (commands: Iterable<Command>) => Effect.Effect<void>
+    readonly submit: (commands: ReadonlyArray<Command>) => Effect.Effect<void>
+    /** The same for what a member asks, once it has said who it is: it also waits while the log takes nothing. */
+    readonly ask: (commands: ReadonlyArray<Command>) => Effect.Effect<void>
     /** Waits until everything submitted so far is decided, kept and told. */
     readonly flush: Effect.Effect<void>
     /** Members who are here. */
@@ -50,7 +59,11 @@ export class Room extends Context.Tag("fernet-chat/Room")<
   }
 >() {}
 
-type Item = Command | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
+type Item =
+  | Command
+  | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
+  /** Time to offer the log again what it has refused. */
+  | { readonly _tag: "Retry" }
 
 /** Builds a room over the Log, for the life of the Scope. */
 export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
@@ -58,7 +71,11 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   const log = yield* Log
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
   const queue = yield* Effect.acquireRelease(Queue.bounded<Item>(limits.queue), Queue.shutdown)
-  let state = RoomState.make<Downlink>(yield* log.head)
+  const scope = yield* Effect.scope
+  const now = Effect.clockWith((clock) => clock.currentTimeMillis)
+  let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, yield* now)
+  /** Open while the log takes what it is given. */
+  const taking = yield* Effect.makeLatch(true)
 
   /** Where a session starts: where it asks to go on in this log, else a little history; never before what there is. */
   const startOf = (resume: RoomState.Resume, oldest: Protocol.Seq) => {
@@ -72,97 +89,168 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
 
   /**
    * Writes to a session what the log holds beyond where it stands; true when it then stands at the head, for in the
-   * Room's turn nothing is added meanwhile. Where too much waits to be sent, the log fails, or it no longer holds what
-   * comes next, the session has to see to it by itself.
+   * Room's turn nothing is added meanwhile. Who is far behind, or does not take it, has to read the log by itself.
    */
-  const bringUp = Effect.fnUntraced(function* (link: Downlink) {
-    for (;;) {
-      const rest = yield* Effect.option(log.read(link.last, page))
-      if (Option.isNone(rest)) return false
-      if (!Arr.isNonEmptyReadonlyArray(rest.value)) return true
-      if (rest.value[0].seq !== link.last + 1) return false
-      for (const events of Wire.pages(rest.value)) {
-        if (!link.isWelcomed || link.events(events) > limits.maxUnsent) return false
-      }
-    }
-  })
+  const bringUp = (link: Downlink): boolean => {
+    if (!link.isWelcomed) return true
+    const rest = log.recent(link.last)
+    if (Option.isNone(rest)) return false
+    if (!Arr.isNonEmptyReadonlyArray(rest.value)) return true
+    return Wire.pages(rest.value).every((events) => link.events(events) <= limits.maxUnsent)
+  }
+
+  /** Departs those of `away` who have not come back within the grace time. */
+  const expire = (away: Iterable<readonly [Protocol.MemberId, number]>) =>
+    Effect.forEach(away, ([member, since]) => Queue.offer(queue, { _tag: "Overdue", member, since }), {
+      discard: true
+    }).pipe(Effect.delay(limits.grace), Effect.forkIn(scope))
+  yield* expire(Array.from(state.away))
 
   const act = Effect.fnUntraced(function* (reply: RoomState.Reply<Downlink>) {
-    const { link } = reply
     switch (reply._tag) {
       case "Admitted": {
-        const seat = RoomState.seatOf(state, link)
-        // Left again within the same batch: its Bye follows.
-        if (Option.isNone(seat)) return
-        const { acked, member, nick } = seat.value
+        const { link, resume } = reply
+        const seated = RoomState.memberOf(state, link)
+        // Left again within the same batch, or taken over: its Bye follows.
+        if (Option.isNone(seated)) return
+        const { acked, member, nick } = seated.value
         const head = Protocol.Seq.make(state.head)
-        const after = startOf(reply.resume, yield* log.oldest)
+        const after = startOf(resume, yield* log.oldest)
         const count = HashMap.size(state.roster)
         const welcome: Protocol.Welcome = { _tag: "Welcome", log: log.id, head, after, member, nick, acked, count }
         yield* Deferred.succeed(link.admitted, { welcome, roster: state.roster })
         return link.behind.unsafeOpen()
       }
       case "Rejected":
-        return link.send({ _tag: "Rejected", reason: reply.reason, detail: reply.detail })
+        return void reply.link.send({ _tag: "Rejected", reason: reply.reason, detail: reply.detail })
       case "Live":
         // Lost again within the same batch: it must not stay in the Hub.
-        if (Option.isNone(RoomState.seatOf(state, link))) return
-        return (yield* bringUp(link)) ? hub.add(link) : link.behind.unsafeOpen()
+        if (Option.isNone(RoomState.memberOf(state, reply.link))) return
+        return bringUp(reply.link) ? hub.add(reply.link) : reply.link.behind.unsafeOpen()
       case "Bye":
-        hub.remove(link)
+        hub.remove(reply.link)
         // Who leaves has a right to see its last texts in the log, also when it was not live yet.
-        if (reply.reason === "quit") yield* bringUp(link)
-        return link.bye(reply.reason)
+        if (reply.reason !== "quit" || bringUp(reply.link)) return reply.link.bye(reply.reason)
+        return reply.link.byeAtHead(reply.reason)
+      case "Away":
+        return yield* expire([[reply.member, reply.since]])
     }
   })
 
-  /** Appends a batch to the log; what the log refuses now is tried again. */
-  const keep = (events: Arr.NonEmptyReadonlyArray<Protocol.Event>): Effect.Effect<void> =>
-    Effect.catchTag(log.append(events), "LogError", (error) =>
-      Effect.logError(`the log takes no events, trying again: ${error.message}`).pipe(
-        Effect.delay("1 second"),
-        Effect.zipRight(Effect.suspend(() => keep(events)))
-      )
-    )
+  /** Tells what has become of commands whose events, if any, are in the log. */
+  const tell = (replies: ReadonlyArray<RoomState.Reply<Downlink>>) => Effect.forEach(replies, act, { discard: true })
 
+  /** The newest refusal of the log that the operator was told of. */
+  let refusal: string | undefined
+
+  const refused = Effect.fnUntraced(function* ({ message }: LogError) {
+    taking.unsafeClose()
+    // Once, however often it is tried.
+    if (refusal !== message) yield* Effect.logError(`nothing said is acknowledged, trying again: ${message}`)
+    refusal = message
+    yield* Queue.offer(queue, { _tag: "Retry" }).pipe(Effect.delay(retryTime), Effect.forkIn(scope))
+  })
+
+  const taken = Effect.gen(function* () {
+    if (refusal === undefined) return
+    refusal = undefined
+    yield* Effect.logInfo("the log takes events again")
+  })
+
+  /** Decides a batch, has it kept, and tells of it. Gives back what has to be tried again: all of it or nothing. */
   const turn = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
-    const at = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+    const at = yield* now
     let next = state
     const events: Array<Protocol.Event> = []
     const replies: Array<RoomState.Reply<Downlink>> = []
     const flushed: Array<Deferred.Deferred<void>> = []
     for (const item of items) {
+      if (item._tag === "Retry") continue
       if (item._tag === "Flush") {
         flushed.push(item.done)
         continue
       }
-      if (item._tag === "Lost") hub.remove(item.link)
       const decision = RoomState.decide(next, item, at)
       next = decision.state
       events.push(...decision.events)
       replies.push(...decision.replies)
     }
     if (Arr.isNonEmptyReadonlyArray(events)) {
-      // Nothing of a batch is told before it is kept.
-      yield* keep(events)
-      state = next
-      hub.broadcast(events)
-    } else {
-      state = next
+      // Nothing of a batch is told before it is kept; while it is being kept, it is made ready to be told.
+      const [kept, lines] = yield* Effect.all(
+        [Effect.either(log.append(events, RoomState.changed(next, events))), Effect.sync(() => hub.seal(events))],
+        { concurrency: "unbounded" }
+      )
+      if (Either.isLeft(kept)) {
+        yield* refused(kept.left)
+        return items
+      }
+      yield* taken
+      if (lines !== undefined) hub.broadcast(lines, next.head)
     }
-    for (const reply of replies) yield* act(reply)
+    // Also where nothing is left to be refused: who said it may be gone, and only the next text can tell.
+    taking.unsafeOpen()
+    state = next
+    yield* tell(replies)
     for (const done of flushed) yield* Deferred.succeed(done, undefined)
+    return []
   })
 
-  const fiber = yield* Queue.takeBetween(queue, 1, limits.queue).pipe(
-    Effect.flatMap((items) => turn(Arr.fromIterable(items))),
+  /**
+   * Does what needs no commit, while the log takes none: readers come back, catch up and go live. Gives back the rest;
+   * of one session nothing overtakes what it said before. Who is gone before it was let in has never been here.
+   */
+  const spare = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
+    const at = yield* now
+    const waiting = new Set<Downlink>()
+    let rest: Array<Item> = []
+    for (const item of items) {
+      if (item._tag === "Retry") continue
+      if (item._tag === "Flush") {
+        rest.push(item)
+        continue
+      }
+      const link = item._tag === "Overdue" ? undefined : item.link
+      const isWaiting = link !== undefined && waiting.has(link)
+      if (item._tag === "Lost" && isWaiting && !HashMap.has(state.seats, item.link)) {
+        rest = rest.filter((other) => !("link" in other) || other.link !== link)
+        continue
+      }
+      const decision = RoomState.decide(state, item, at)
+      if (decision.events.length > 0 || isWaiting) {
+        if (link !== undefined) waiting.add(link)
+        rest.push(item)
+        continue
+      }
+      state = decision.state
+      yield* tell(decision.replies)
+      // It may have been made live only now.
+      if (item._tag === "Lost") hub.remove(item.link)
+    }
+    return rest
+  })
+
+  let held: ReadonlyArray<Item> = []
+  const fiber = yield* Effect.gen(function* () {
+    // Taken one by one first: a queue that somebody waits at gives no more than that one at once.
+    const items = [yield* Queue.take(queue), ...(yield* Queue.takeUpTo(queue, limits.queue - 1))]
+    // Whatever becomes of what it said: a session that has ended is written nothing more.
+    for (const item of items) if (item._tag === "Lost") hub.remove(item.link)
+    const isRefused = held.length > 0 && !items.some(({ _tag }) => _tag === "Retry")
+    const all = [...held, ...items]
+    const refusedAgain = isRefused ? all : yield* turn(all)
+    held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
+  }).pipe(
     Effect.forever,
     Effect.tapDefect((cause) => Effect.logFatal("the room has died", cause)),
     Effect.forkScoped
   )
 
+  const submit = (commands: ReadonlyArray<Command>) => Effect.asVoid(Queue.offerAll(queue, commands))
+
   return Room.of({
-    submit: (commands) => Effect.asVoid(Queue.offerAll(queue, commands)),
+    submit,
+    ask: (commands) => Effect.zipRight(taking.await, submit(commands)),
     flush: Effect.gen(function* () {
       const done = yield* Deferred.make<void>()
       yield* Queue.offer(queue, { _tag: "Flush", done })

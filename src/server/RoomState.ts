@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Nickname from "../domain/Nickname.js"
 import * as Protocol from "../domain/Protocol.js"
 import * as Roster from "../domain/Roster.js"
+import * as Membership from "./Membership.js"
 
 /** What a session asks of the room. */
 export type Command<L> =
@@ -18,32 +19,36 @@ export type Command<L> =
   | { readonly _tag: "Ready"; readonly link: L }
   /** It has ended. Every session says so once, as its last command. */
   | { readonly _tag: "Lost"; readonly link: L }
+  /** The grace of a member who was lost at `since` is over. */
+  | { readonly _tag: "Overdue"; readonly member: Protocol.MemberId; readonly since: number }
 
 /** Where a session asks to go on, if it has been here. */
 export type Resume = Option.Option<{ readonly log: Protocol.LogId; readonly after: Protocol.Position }>
 
-/** What a session is answered, once the events decided with it are in the log. */
+/** What follows from a command, once the events decided with it are in the log. */
 export type Reply<L> =
   | { readonly _tag: "Admitted"; readonly link: L; readonly resume: Resume }
   | { readonly _tag: "Rejected"; readonly link: L; readonly reason: Protocol.RejectedReason; readonly detail: string }
   | { readonly _tag: "Live"; readonly link: L }
   | { readonly _tag: "Bye"; readonly link: L; readonly reason: Protocol.ByeReason }
-
-/** A session's place in the room. */
-export interface Seat {
-  readonly member: Protocol.MemberId
-  readonly nick: Nickname.Nickname
-  /** The highest number among the texts of this member that the log holds. */
-  readonly acked: number
-}
+  /** A member has lost its connection: unless it comes back it is Overdue after the grace time. */
+  | { readonly _tag: "Away"; readonly member: Protocol.MemberId; readonly since: number }
 
 export interface State<L> {
   readonly head: Protocol.Position
+  /** Everybody who ever was a member. */
+  readonly members: HashMap.HashMap<Protocol.MemberId, Membership.Membership>
+  readonly tickets: HashMap.HashMap<Membership.TicketHash, Protocol.MemberId>
+  /** The members who are here, connected or away for a moment. */
   readonly roster: Roster.Roster
-  /** Who has a nick of this skeleton. */
+  /** Who of them has a nick of this skeleton. */
   readonly names: HashMap.HashMap<string, Protocol.MemberId>
-  /** The seat a session has taken; none once it has left or broken a rule, until it is lost. */
-  readonly seats: HashMap.HashMap<L, Option.Option<Seat>>
+  /** The member that a session speaks for; none once it has left, broken a rule or been taken over, until it is lost. */
+  readonly seats: HashMap.HashMap<L, Option.Option<Protocol.MemberId>>
+  /** The session of each member who is connected. */
+  readonly links: HashMap.HashMap<Protocol.MemberId, L>
+  /** When (ms) the members who are here without a session lost theirs. */
+  readonly away: HashMap.HashMap<Protocol.MemberId, number>
 }
 
 export interface Decision<L> {
@@ -52,17 +57,42 @@ export interface Decision<L> {
   readonly replies: ReadonlyArray<Reply<L>>
 }
 
-/** A room with nobody in it, whose log stands at `head`. */
-export const make = <L>(head: Protocol.Position): State<L> => ({
-  head,
-  roster: Roster.empty,
-  names: HashMap.empty(),
-  seats: HashMap.empty()
-})
+/** A room as the log left it, at time `at` (ms): whoever was here has been away since. */
+export const make = <L>(
+  head: Protocol.Position,
+  memberships: ReadonlyArray<Membership.Membership>,
+  at: number
+): State<L> => {
+  const here = memberships.filter((membership) => membership.here)
+  return {
+    head,
+    members: HashMap.fromIterable(memberships.map((membership) => [membership.member, membership])),
+    tickets: HashMap.fromIterable(memberships.map(({ member, ticket }) => [ticket, member])),
+    roster: Roster.add(
+      Roster.empty,
+      here.map(({ member, nick }) => ({ member, nick }))
+    ),
+    names: HashMap.fromIterable(
+      here.flatMap(({ member, nick }) => Nickname.skeletons(nick).map((skeleton) => [skeleton, member] as const))
+    ),
+    seats: HashMap.empty(),
+    links: HashMap.empty(),
+    away: HashMap.fromIterable(here.map(({ member }) => [member, at]))
+  }
+}
 
-/** The seat of `link`, while it has one. */
-export const seatOf = <L>(state: State<L>, link: L): Option.Option<Seat> =>
-  Option.flatten(HashMap.get(state.seats, link))
+/** The member that `link` speaks for, while it does. */
+export const memberOf = <L>(state: State<L>, link: L): Option.Option<Membership.Membership> =>
+  Option.flatMap(Option.flatten(HashMap.get(state.seats, link)), (member) => HashMap.get(state.members, member))
+
+/** The members that `events` have changed, as `state` has them. */
+export const changed = <L>(
+  state: State<L>,
+  events: ReadonlyArray<Protocol.Event>
+): ReadonlyArray<Membership.Membership> => {
+  const ids = new Set(events.flatMap((event) => (event._tag === "Notice" ? [] : [event.member])))
+  return Array.from(ids).flatMap((id) => Option.toArray(HashMap.get(state.members, id)))
+}
 
 const decided = <L>(
   state: State<L>,
@@ -82,87 +112,155 @@ const applyNames = (names: State<never>["names"], event: Protocol.Event): State<
   return next
 }
 
-/** The state with `event` in the log. */
-const record = <L>(state: State<L>, event: Protocol.Event): State<L> => ({
+/** The state with `event` in the log, and its member as it is after it. */
+const record = <L>(state: State<L>, event: Protocol.Event, membership: Membership.Membership): State<L> => ({
   ...state,
   head: event.seq,
+  members: HashMap.set(state.members, membership.member, membership),
   roster: Roster.apply(state.roster, event),
   names: applyNames(state.names, event)
 })
 
-const sit = <L>(state: State<L>, link: L, seat: Seat): State<L> => ({
+/** The state in which `link`, until it is lost, speaks for nobody: what it still says is dropped. */
+const unseat = <L>(state: State<L>, link: L): State<L> => ({
   ...state,
-  seats: HashMap.set(state.seats, link, Option.some(seat))
+  seats: HashMap.set(state.seats, link, Option.none())
 })
 
-/** Ends a membership: its Left is logged, then the session is told why. */
-const depart = <L>(
-  state: State<L>,
-  link: L,
-  reason: Protocol.LeftReason,
-  at: number,
-  replies: ReadonlyArray<Reply<L>>
-): Decision<L> => {
-  const seat = seatOf(state, link)
-  const seats = HashMap.set(state.seats, link, Option.none<Seat>())
-  if (Option.isNone(seat)) return decided({ ...state, seats }, [], replies)
-  const { member, nick } = seat.value
+/** The state in which `member` is here without a session. */
+const lose = <L>(state: State<L>, member: Protocol.MemberId, since: number): Decision<L> =>
+  decided(
+    { ...state, links: HashMap.remove(state.links, member), away: HashMap.set(state.away, member, since) },
+    [],
+    [{ _tag: "Away", member, since }]
+  )
+
+/** Ends a membership, for now. */
+const depart = <L>(state: State<L>, membership: Membership.Membership, reason: Protocol.LeftReason, at: number) => {
+  const { member, nick } = membership
   const left: Protocol.Left = { _tag: "Left", seq: Protocol.next(state.head), at, member, nick, reason }
-  return decided(record({ ...state, seats }, left), [left], replies)
+  const { away, links } = state
+  const without = { ...state, links: HashMap.remove(links, member), away: HashMap.remove(away, member) }
+  return decided<L>(record(without, left, { ...membership, here: false }), [left], [])
 }
 
-const fault = <L>(state: State<L>, link: L, at: number): Decision<L> =>
-  depart(state, link, "timeout", at, [{ _tag: "Bye", link, reason: "protocol" }])
+/** Ends a session that has broken a rule; its member has lost a connection, no more. */
+const fault = <L>(state: State<L>, link: L, at: number): Decision<L> => {
+  const bye: Reply<L> = { _tag: "Bye", link, reason: "protocol" }
+  const next = unseat(state, link)
+  return Option.match(memberOf(state, link), {
+    onNone: () => decided(next, [], [bye]),
+    onSome: ({ member }) => {
+      const lost = lose(next, member, at)
+      return decided(lost.state, [], [...lost.replies, bye])
+    }
+  })
+}
 
+/** The member with this ticket; whoever shows a new one is a new member, whose id is the `seq` of the Joined to come. */
+const introduced = <L>(state: State<L>, ticket: Protocol.Ticket, nick: Nickname.Nickname): Membership.Membership => {
+  const hash = Membership.hash(ticket)
+  return HashMap.get(state.tickets, hash).pipe(
+    Option.flatMap((member) => HashMap.get(state.members, member)),
+    Option.getOrElse(() => {
+      const member = Protocol.MemberId.make(Protocol.next(state.head))
+      return { member, ticket: hash, nick, acked: 0, here: false }
+    })
+  )
+}
+
+/** Asks for a nick, as the member that the session speaks for, or as the one whose ticket it shows. */
 const nick = <L>(state: State<L>, link: L, message: Protocol.Nick, at: number): Decision<L> => {
-  const seat = seatOf(state, link)
+  const seated = memberOf(state, link)
   // A ticket introduces a member: it belongs to the Nicks until Welcome, and to them only.
-  if (Option.isSome(seat) === (message.ticket !== undefined)) return fault(state, link, at)
+  const ticket = Option.fromNullable(message.ticket)
+  if (Option.isSome(seated) === Option.isSome(ticket)) return fault(state, link, at)
   const reject = (reason: Protocol.RejectedReason, detail: string) =>
     decided(state, [], [{ _tag: "Rejected", link, reason, detail }])
   const parsed = Nickname.parse(message.nick)
   if (Either.isLeft(parsed)) return reject("nick-invalid", parsed.left)
   const wanted = parsed.right
   const seq = Protocol.next(state.head)
-  const member = Option.match(seat, { onNone: () => Protocol.MemberId.make(seq), onSome: (taken) => taken.member })
+  const membership = seated.pipe(
+    Option.orElse(() => Option.map(ticket, (shown) => introduced(state, shown, wanted))),
+    Option.getOrThrow
+  )
+  const { member } = membership
   const isTaken = Nickname.skeletons(wanted).some((skeleton) =>
     Option.exists(HashMap.get(state.names, skeleton), (holder) => holder !== member)
   )
   if (isTaken) return reject("nick-taken", `"${wanted}" is taken, or looks like a nick that is: choose another`)
-  if (Option.isSome(seat)) {
-    const was = seat.value.nick
-    const renamed: Protocol.Renamed = { _tag: "Renamed", seq, at, member, nick: wanted, was }
-    const next = sit(state, link, { ...seat.value, nick: wanted })
-    return decided(record(next, renamed), [renamed], [])
-  }
+  const next: Membership.Membership = { ...membership, nick: wanted, here: true }
   const joined: Protocol.Joined = { _tag: "Joined", seq, at, member, nick: wanted }
-  const next = sit(state, link, { member, nick: wanted, acked: 0 })
+  const renamed: Protocol.Renamed = { _tag: "Renamed", seq, at, member, nick: wanted, was: membership.nick }
+  if (Option.isSome(seated)) return decided(record(state, renamed, next), [renamed], [])
+
+  const before = Option.filter(HashMap.get(state.links, member), (older) => older !== link)
+  const free = Option.match(before, { onNone: () => state, onSome: (older) => unseat(state, older) })
+  const here: State<L> = {
+    ...free,
+    tickets: HashMap.set(free.tickets, membership.ticket, member),
+    seats: HashMap.set(free.seats, link, Option.some(member)),
+    links: HashMap.set(free.links, member, link),
+    away: HashMap.remove(free.away, member)
+  }
   const resume: Resume =
     message.log !== undefined && message.after !== undefined
       ? Option.some({ log: message.log, after: message.after })
       : Option.none()
-  return decided(record(next, joined), [joined], [{ _tag: "Admitted", link, resume }])
+  const replies: ReadonlyArray<Reply<L>> = [
+    ...Option.toArray(before).map((older): Reply<L> => ({ _tag: "Bye", link: older, reason: "taken-over" })),
+    { _tag: "Admitted", link, resume }
+  ]
+  if (!membership.here) return decided(record(here, joined, next), [joined], replies)
+  return wanted === membership.nick
+    ? decided(here, [], replies)
+    : decided(record(here, renamed, next), [renamed], replies)
 }
 
 const say = <L>(state: State<L>, link: L, message: Protocol.Say, at: number): Decision<L> => {
-  const seat = seatOf(state, link)
-  if (Option.isNone(seat)) return fault(state, link, at)
-  const { acked, member, nick } = seat.value
+  const seated = memberOf(state, link)
+  if (Option.isNone(seated)) return fault(state, link, at)
+  const { acked, member, nick } = seated.value
   // What is in the log already has come, or will.
   if (message.n <= acked) return decided(state, [], [])
   if (message.n !== acked + 1) return fault(state, link, at)
   const { n, sealed } = message
   const chat: Protocol.Chat = { _tag: "Chat", seq: Protocol.next(state.head), at, member, nick, n, sealed }
-  return decided(record(sit(state, link, { ...seat.value, acked: n }), chat), [chat], [])
+  return decided(record(state, chat, { ...seated.value, acked: n }), [chat], [])
+}
+
+const leave = <L>(state: State<L>, link: L, at: number): Decision<L> => {
+  const bye: Reply<L> = { _tag: "Bye", link, reason: "quit" }
+  const next = unseat(state, link)
+  return Option.match(memberOf(state, link), {
+    onNone: () => decided(next, [], [bye]),
+    onSome: (membership) => ({ ...depart(next, membership, "quit", at), replies: [bye] })
+  })
+}
+
+const lost = <L>(state: State<L>, link: L, at: number): Decision<L> => {
+  const without = { ...state, seats: HashMap.remove(state.seats, link) }
+  return Option.match(memberOf(state, link), {
+    onNone: () => decided(without, [], []),
+    onSome: ({ member }) => lose(without, member, at)
+  })
 }
 
 /** Decides one command at time `at` (ms). */
 export const decide = <L>(state: State<L>, command: Command<L>, at: number): Decision<L> => {
-  const { link } = command
-  if (command._tag === "Lost") {
-    const { events, state: next } = depart(state, link, "timeout", at, [])
-    return decided({ ...next, seats: HashMap.remove(next.seats, link) }, events, [])
+  if (command._tag === "Overdue") {
+    const late = HashMap.get(state.away, command.member).pipe(
+      Option.filter((since) => since === command.since),
+      Option.flatMap(() => HashMap.get(state.members, command.member))
+    )
+    return Option.match(late, {
+      onNone: () => decided(state, [], []),
+      onSome: (membership) => depart(state, membership, "timeout", at)
+    })
   }
+  const { link } = command
+  if (command._tag === "Lost") return lost(state, link, at)
   // It has been told Bye, and what it had queued is dropped.
   if (Option.exists(HashMap.get(state.seats, link), Option.isNone)) return decided(state, [], [])
   switch (command._tag) {
@@ -171,8 +269,8 @@ export const decide = <L>(state: State<L>, command: Command<L>, at: number): Dec
     case "Say":
       return say(state, link, command.message, at)
     case "Leave":
-      return depart(state, link, "quit", at, [{ _tag: "Bye", link, reason: "quit" }])
+      return leave(state, link, at)
     case "Ready":
-      return decided(state, [], Option.isSome(seatOf(state, link)) ? [{ _tag: "Live", link }] : [])
+      return decided(state, [], Option.isSome(memberOf(state, link)) ? [{ _tag: "Live", link }] : [])
   }
 }

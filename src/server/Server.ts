@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -14,16 +15,24 @@ import type { Fernet } from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
 import { Listener } from "../domain/Transport.js"
 import type { Downlink } from "./Downlink.js"
-import type { Log } from "./Log.js"
+import { Log, type LogError } from "./Log.js"
 import * as Room from "./Room.js"
 import * as Session from "./Session.js"
 
 /** How long a shutdown waits for clients to take what was written to them. */
 const shutdownTime = "4500 millis"
 
+/** How much of that time the log may take to keep what was submitted. */
+const flushTime = "2 seconds"
+
+/** How often the log is looked through for what is older than it is to be kept. */
+const trimTime = "1 minute"
+
 export interface Options extends Partial<Room.Limits> {
   /** The server keys of the room (`Keys.serverKeys` of a key file): whoever holds one of them is let in. */
   readonly keys: Keys.Ring<Keys.ServerKey>
+  /** How long the log keeps events: 30 days. Members and what of theirs is acknowledged are kept for ever. */
+  readonly retain?: Duration.DurationInput
 }
 
 export interface Shape {
@@ -39,6 +48,20 @@ export interface Shape {
 
 export class Server extends Context.Tag("fernet-chat/Server")<Server, Shape>() {}
 
+/** Drops from the log what is older than `retain`, for ever. */
+const trim = Effect.fnUntraced(function* (retain: Duration.DurationInput) {
+  const log = yield* Log
+  const step = Effect.gen(function* () {
+    const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+    yield* log.trim(now - Duration.toMillis(retain))
+  })
+  return yield* step.pipe(
+    Effect.catchTag("LogError", ({ message }) => Effect.logError(`old events stay: ${message}`)),
+    Effect.zipRight(Effect.sleep(trimTime)),
+    Effect.forever
+  )
+})
+
 /**
  * Starts a server for the life of the Scope. When that closes, it takes no more connections, keeps and tells what was
  * submitted, says Bye to every session, and closes within 5 seconds.
@@ -48,6 +71,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   // Closed by hand, at the end of a shutdown: with it goes what sessions may still wait for.
   const roomScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const room = yield* Scope.extend(Room.make(options), roomScope)
+  yield* Effect.forkIn(trim(options.retain ?? "30 days"), roomScope)
   const sessions = yield* FiberSet.make<void>()
   const closing = yield* Deferred.make<void>()
   const context: Session.Context = { keys: options.keys, links: new Set<Downlink>(), closing }
@@ -78,7 +102,8 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       yield* stopAccepting
-      yield* room.flush
+      // A log that takes nothing must not keep them from being told.
+      yield* Effect.timeoutOption(room.flush, flushTime)
       yield* Deferred.succeed(closing, undefined)
       for (const link of context.links) link.bye("shutdown")
       yield* FiberSet.awaitEmpty(sessions)
@@ -98,9 +123,9 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
 })
 
 /** A server as a Layer: give it a Listener, a Log and a Fernet. Whoever must know when it dies waits for its `join`. */
-export const layer = (options: Options): Layer.Layer<Server, never, Listener | Log | Fernet> =>
+export const layer = (options: Options): Layer.Layer<Server, LogError, Listener | Log | Fernet> =>
   Layer.scoped(Server, make(options))
 
 /** Serves until it is interrupted. */
-export const run = (options: Options): Effect.Effect<never, never, Listener | Log | Fernet> =>
+export const run = (options: Options): Effect.Effect<never, LogError, Listener | Log | Fernet> =>
   Effect.scoped(Effect.flatMap(make(options), (server) => server.join))

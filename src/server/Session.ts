@@ -71,17 +71,21 @@ const follow = Effect.fnUntraced(function* (link: Downlink, transport: Transport
     yield* link.behind.await
     yield* transport.drained
     const events = yield* log.read(link.last, Room.page)
-    if (Arr.isNonEmptyReadonlyArray(events)) {
-      // The log has dropped what it should read next: it has been too slow for it.
-      if (events[0].seq !== link.last + 1) return link.bye("slow")
-      for (const page of Wire.pages(events)) {
-        yield* transport.drained
-        link.events(page)
-      }
-    }
-    if (events.length < Room.page) {
+    if (!Arr.isNonEmptyReadonlyArray(events)) {
+      if (link.farewell !== undefined) return link.bye(link.farewell)
       yield* link.behind.close
       yield* room.submit([{ _tag: "Ready", link }])
+      continue
+    }
+    // The log has dropped what it should read next: it has been too slow for it.
+    if (events[0].seq !== link.last + 1) return link.bye("slow")
+    for (const page of Wire.pages(events)) {
+      yield* transport.drained
+      // A turn of the event loop: those who talk do not wait for a whole history.
+      yield* Effect.sleep(0)
+      // The Room has written to it meanwhile, as it does for who leaves: the rest is read anew.
+      if (page[0].seq !== link.last + 1) break
+      link.events(page)
     }
   }
 })
@@ -91,7 +95,7 @@ const handle = Effect.fnUntraced(function* (
   transport: Transport.Transport,
   messages: ReadonlyArray<Protocol.ClientMessage>
 ) {
-  const room = yield* Room.Room
+  const { ask } = yield* Room.Room
   const commands: Array<Room.Command> = []
   let answered = false
   for (const message of messages) {
@@ -117,7 +121,7 @@ const handle = Effect.fnUntraced(function* (
         return yield* new Fault({ rule: "order", detail: "Fetch is not served yet" })
     }
   }
-  yield* room.submit(commands)
+  yield* ask(commands)
   // Whoever asks for answers and does not read them is read no further.
   if (answered) yield* transport.drained
 })
@@ -139,7 +143,7 @@ const converse = Effect.fnUntraced(function* (
     if (first.messages.length !== 1 || first.messages[0]._tag !== "Nick") {
       return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
     }
-    yield* handle(link, transport, first.messages)
+    yield* room.submit([{ _tag: "Nick", link, message: first.messages[0] }])
     yield* Stream.fromPull(Effect.succeed(pull)).pipe(
       Stream.mapEffect((text) => reader.read(text)),
       Stream.runForEach((frame) => handle(link, transport, frame.messages))

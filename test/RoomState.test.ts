@@ -1,0 +1,192 @@
+import { Buffer } from "node:buffer"
+import { describe, expect, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
+import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
+import * as Option from "effect/Option"
+import * as Base64Url from "../src/domain/Base64Url.js"
+import * as Nickname from "../src/domain/Nickname.js"
+import * as Protocol from "../src/domain/Protocol.js"
+import * as Roster from "../src/domain/Roster.js"
+import * as Membership from "../src/server/Membership.js"
+import * as RoomState from "../src/server/RoomState.js"
+
+/** A session is a number here. */
+type Link = number
+type State = RoomState.State<Link>
+
+const ticketOf = (person: string) => Protocol.Ticket.make(Base64Url.encode(Buffer.alloc(16, person)))
+const sealed = Protocol.Sealed.make("AAAA")
+
+const enter = (link: Link, person: string, nick = person): RoomState.Command<Link> => ({
+  _tag: "Nick",
+  link,
+  message: { _tag: "Nick", nick, ticket: ticketOf(person) }
+})
+const rename = (link: Link, nick: string): RoomState.Command<Link> => ({
+  _tag: "Nick",
+  link,
+  message: { _tag: "Nick", nick }
+})
+const say = (link: Link, n: number): RoomState.Command<Link> => ({
+  _tag: "Say",
+  link,
+  message: { _tag: "Say", n: Protocol.TextNumber.make(n), sealed }
+})
+const of =
+  (_tag: "Leave" | "Ready" | "Lost") =>
+  (link: Link): RoomState.Command<Link> => ({ _tag, link })
+const [leave, ready, lost] = [of("Leave"), of("Ready"), of("Lost")]
+
+const empty: State = RoomState.make(Protocol.start, [], 0)
+
+/** Runs commands; what came of them in short. */
+const run = (state: State, ...commands: ReadonlyArray<RoomState.Command<Link>>) => {
+  let next = state
+  const events: Array<Protocol.Event> = []
+  const replies: Array<RoomState.Reply<Link>> = []
+  for (const command of commands) {
+    const decision = RoomState.decide(next, command, 1000)
+    next = decision.state
+    events.push(...decision.events)
+    replies.push(...decision.replies)
+  }
+  const short = events.map((event) => ("nick" in event ? `${event.seq} ${event.nick} ${event._tag}` : event._tag))
+  const told = replies.map((reply) =>
+    "link" in reply
+      ? `${reply.link} ${reply._tag === "Bye" || reply._tag === "Rejected" ? reply.reason : reply._tag}`
+      : `${reply.member} ${reply._tag}`
+  )
+  return { state: next, events, replies, short, told }
+}
+
+const overdue = (member: number, since = 1000): RoomState.Command<Link> => ({
+  _tag: "Overdue",
+  member: Protocol.MemberId.make(member),
+  since
+})
+
+describe("a room decides", () => {
+  it("that who shows a new ticket is a new member, whose id is its Joined's place", () => {
+    const { short, state, told } = run(empty, enter(1, "ada"), enter(2, "bob"))
+    expect(short).toEqual(["1 ada Joined", "2 bob Joined"])
+    expect(told).toEqual(["1 Admitted", "2 Admitted"])
+    expect(Option.map(RoomState.memberOf(state, 2), ({ member }) => member)).toEqual(Option.some(2))
+  })
+
+  it("that who is lost is away, keeps its nick, and has left only when it is overdue", () => {
+    const away = run(empty, enter(1, "ada"), say(1, 1), lost(1))
+    expect(away.told).toEqual(["1 Admitted", "1 Away"])
+    expect(run(away.state, enter(2, "bob", "ada")).told).toEqual(["2 nick-taken"])
+    expect(run(away.state, overdue(1, 999)).short).toEqual([])
+    expect(run(away.state, overdue(1), overdue(1)).short).toEqual(["3 ada Left"])
+    expect(run(away.state, overdue(1), enter(2, "bob", "ada")).short).toEqual(["3 ada Left", "4 ada Joined"])
+  })
+
+  it("that who comes back in time changes nothing, and nobody is told", () => {
+    const back = run(empty, enter(1, "ada"), say(1, 1), lost(1), enter(2, "ada"), overdue(1), say(2, 2))
+    expect(back.short).toEqual(["1 ada Joined", "2 ada Chat", "3 ada Chat"])
+    expect(back.told).toEqual(["1 Admitted", "1 Away", "2 Admitted"])
+  })
+
+  it("that who comes back under another nick is Renamed, and later Joined again, as the same member", () => {
+    const renamed = run(empty, enter(1, "ada"), lost(1), enter(2, "ada", "bea"))
+    expect(renamed.short).toEqual(["1 ada Joined", "2 bea Renamed"])
+    const again = run(renamed.state, say(2, 1), leave(2), lost(2), enter(3, "ada", "cleo"), say(3, 1), say(3, 2))
+    expect(again.short).toEqual(["3 bea Chat", "4 bea Left", "5 cleo Joined", "6 cleo Chat"])
+    expect(new Set(again.events.map((event) => "member" in event && event.member))).toEqual(new Set([1]))
+  })
+
+  it("that a newer session takes over, and what the older one had queued is dropped", () => {
+    const { short, state, told } = run(empty, enter(1, "ada"), enter(2, "ada"), say(1, 1), ready(1), say(2, 1), lost(1))
+    expect(short).toEqual(["1 ada Joined", "2 ada Chat"])
+    expect(told).toEqual(["1 Admitted", "1 taken-over", "2 Admitted"])
+    expect(HashMap.size(state.away)).toBe(0)
+    expect(run(state, lost(2)).told).toEqual(["1 Away"])
+  })
+
+  it("nothing at all for who comes back with a nick that is refused: the older session stays", () => {
+    const before = run(empty, enter(1, "ada"), enter(2, "bob")).state
+    const refused = run(before, enter(3, "ada", "bob"))
+    expect(refused.told).toEqual(["3 nick-taken"])
+    expect(run(refused.state, say(1, 1)).short).toEqual(["3 ada Chat"])
+    expect(run(refused.state, enter(3, "ada")).told).toEqual(["1 taken-over", "3 Admitted"])
+  })
+
+  it("that a text is taken once and in its turn, and one too far ends the session and nothing else", () => {
+    const { state } = run(empty, enter(1, "ada"))
+    expect(run(state, say(1, 1), say(1, 1), say(1, 2), say(1, 1)).short).toEqual(["2 ada Chat", "3 ada Chat"])
+    const fault = run(state, say(1, 2), say(1, 1))
+    expect(fault.short).toEqual([])
+    expect(fault.told).toEqual(["1 Away", "1 protocol"])
+  })
+
+  it("what a log remembers: who was here is away at the start, who had left is known by its ticket", () => {
+    const first = run(empty, enter(1, "ada"), enter(2, "bob"), say(1, 1), leave(2)).state
+    const again = RoomState.make<Link>(first.head, Array.from(HashMap.values(first.members)), 5)
+    expect(HashMap.toEntries(again.away)).toEqual([[1, 5]])
+    expect(Roster.members(again.roster)).toEqual([{ member: 1, nick: "ada" }])
+    expect(run(again, enter(1, "ada"), say(1, 1), say(1, 2)).short).toEqual(["5 ada Chat"])
+    expect(run(again, enter(1, "bob"), overdue(1, 5)).short).toEqual(["5 bob Joined", "6 ada Left"])
+    expect(run(again, enter(1, "eve", "ADA")).told).toEqual(["1 nick-taken"])
+  })
+})
+
+const people = ["ada", "bob", "eve", "Ada"]
+const links = [1, 2, 3, 4, 5, 6]
+const person = FastCheck.constantFrom(...people)
+const link = FastCheck.constantFrom(...links)
+
+const commands: FastCheck.Arbitrary<RoomState.Command<Link>> = FastCheck.oneof(
+  { weight: 4, arbitrary: FastCheck.tuple(link, person, person).map((args) => enter(...args)) },
+  { weight: 1, arbitrary: FastCheck.tuple(link, person).map((args) => rename(...args)) },
+  { weight: 6, arbitrary: FastCheck.tuple(link, FastCheck.integer({ min: 1, max: 4 })).map((args) => say(...args)) },
+  { weight: 1, arbitrary: link.map(leave) },
+  { weight: 2, arbitrary: link.map(ready) },
+  { weight: 3, arbitrary: link.map(lost) },
+  { weight: 2, arbitrary: FastCheck.integer({ min: 1, max: 12 }).map((member) => overdue(member)) }
+)
+
+it.prop(
+  "whatever comes, the log is in order, and the state is what the log and the sessions make it",
+  { commands: FastCheck.array(commands, { maxLength: 60 }) },
+  ({ commands }) => {
+    const { events, state } = run(empty, ...commands)
+    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
+    expect(state.head).toBe(events.length)
+    // Derived by folding over the log alone.
+    expect(Roster.members(state.roster)).toEqual(Roster.members(events.reduce(Roster.apply, Roster.empty)))
+    const here = Array.from(HashMap.values(state.members)).filter((membership) => membership.here)
+    expect(here.map(({ member, nick }) => ({ member, nick })).sort((a, b) => a.member - b.member)).toEqual(
+      Roster.members(state.roster)
+    )
+    // Each member's numbers follow without a gap.
+    for (const { acked, member, ticket } of HashMap.values(state.members)) {
+      const said = events.flatMap((event) => (event._tag === "Chat" && event.member === member ? event.n : []))
+      expect(said).toEqual(said.map((_, index) => index + 1))
+      expect(acked).toBe(said.length)
+      expect(HashMap.get(state.tickets, ticket)).toEqual(Option.some(member))
+    }
+    // Nobody looks like another who is here.
+    const skeletons = here.flatMap(({ nick }) => Nickname.skeletons(nick))
+    expect(HashMap.size(state.names)).toBe(skeletons.length)
+    // Who is here has one session or none; without one it is away.
+    for (const { member } of HashMap.values(state.members)) {
+      const session = HashMap.get(state.links, member)
+      const isHere = here.some((membership) => membership.member === member)
+      expect(Option.isSome(session) || HashMap.has(state.away, member)).toBe(isHere)
+      if (Option.isSome(session)) {
+        expect(HashMap.has(state.away, member)).toBe(false)
+        expect(Option.flatten(HashMap.get(state.seats, session.value))).toEqual(Option.some(member))
+      }
+    }
+    const seated = Array.from(HashMap.values(state.seats)).flatMap(Option.toArray)
+    expect(HashSet.size(HashSet.fromIterable(seated))).toBe(seated.length)
+  }
+)
+
+it("a ticket's hash says nothing of it, and always the same", () => {
+  const ticket = ticketOf("ada")
+  expect(Membership.hash(ticket)).toBe(Membership.hash(ticket))
+  expect(Membership.hash(ticket)).not.toContain(ticket.slice(0, 8))
+})
