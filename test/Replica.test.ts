@@ -3,9 +3,11 @@ import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
+import type * as Entry from "../src/client/Entry.js"
 import * as Replica from "../src/client/Replica.js"
+import * as Seen from "../src/client/Seen.js"
 import type { Fault } from "../src/domain/Fault.js"
-import type * as Protocol from "../src/domain/Protocol.js"
+import * as Protocol from "../src/domain/Protocol.js"
 import * as Roster from "../src/domain/Roster.js"
 import { ruleOf } from "./utils/Faults.js"
 import * as Messages from "./utils/Messages.js"
@@ -25,8 +27,10 @@ const hear = (state: Replica.State, said: ReadonlyArray<Said>): Either.Either<Re
     return next
   })
 
+const joining = Replica.joining(Option.none())
+
 const present = (...said: ReadonlyArray<Said>): Replica.Present => {
-  const state = Either.getOrThrow(hear(Replica.joining, said))
+  const state = Either.getOrThrow(hear(joining, said))
   return state._tag === "Present" ? state : expect.unreachable("Welcome has come")
 }
 
@@ -136,12 +140,12 @@ const allowed: ReadonlyArray<readonly [string, ReadonlyArray<Said>]> = [
 
 describe("Replica", () => {
   it.each(broken)("%s is a fault", (_, said, rule) => {
-    expect(ruleOf(hear(Replica.joining, Arr.dropRight(said, 1)))).toBe("none")
-    expect(ruleOf(hear(Replica.joining, said))).toBe(rule)
+    expect(ruleOf(hear(joining, Arr.dropRight(said, 1)))).toBe("none")
+    expect(ruleOf(hear(joining, said))).toBe(rule)
   })
 
   it.each(allowed)("%s is no fault", (_, said) => {
-    expect(ruleOf(hear(Replica.joining, said))).toBe("none")
+    expect(ruleOf(hear(joining, said))).toBe("none")
   })
 
   it("goes from Welcome to live", () => {
@@ -169,23 +173,23 @@ describe("Replica", () => {
       const busy = [...live, broadcast(1, change)]
       expect(present(...busy, rekey(2), events(chat(7, 2))).last).toBe(7)
       expect(Either.isRight(hear(Replica.ask(present(...busy)), [rejected]))).toBe(true)
-      expect(ruleOf(hear(Replica.joining, [...busy, members({ member: 9, nick: "mallory" })]))).toBe("order")
+      expect(ruleOf(hear(joining, [...busy, members({ member: 9, nick: "mallory" })]))).toBe("order")
     }
   })
 
   it("a roster without oneself contradicts itself", () => {
-    expect(ruleOf(hear(Replica.joining, [welcome(), members(bob, { member: 2, nick: "eve" })]))).toBe("shape")
+    expect(ruleOf(hear(joining, [welcome(), members(bob, { member: 2, nick: "eve" })]))).toBe("shape")
   })
 
   it("its Nick is answered by the whole roster, and not before", () => {
-    expect(Replica.joining.asking).toBe(true)
+    expect(joining.asking).toBe(true)
     expect(present(welcome()).asking).toBe(true)
     expect(present(welcome(), members(bob)).asking).toBe(true)
     expect(present(welcome(), members(bob), members(ada)).asking).toBe(false)
   })
 
   it("after a Rejected another Nick may be sent, and answered", () => {
-    const refused = Either.getOrThrow(hear(Replica.joining, [rejected]))
+    const refused = Either.getOrThrow(hear(joining, [rejected]))
     expect(refused.asking).toBe(false)
     expect(ruleOf(hear(Replica.ask(refused), live))).toBe("none")
     expect(ruleOf(hear(Replica.ask(refused), [rejected]))).toBe("none")
@@ -228,5 +232,65 @@ describe("Replica", () => {
       [1, 7],
       [4, 9]
     ])
+  })
+})
+
+describe("a Replica that goes on where it was", () => {
+  const seen: Seen.Seen = {
+    ...Seen.from(Protocol.LogId.make(log), Protocol.MemberId.make(4), Protocol.Position.make(3)),
+    said: HashMap.make([Protocol.MemberId.make(1), Protocol.TextNumber.make(7)])
+  }
+  const back = (...said: ReadonlyArray<Said>) => hear(Replica.joining(Option.some(seen)), said)
+
+  it("takes the numbers of texts on from there", () => {
+    const state = Either.getOrThrow(back(welcome({ after: 3 }), members(bob, ada)))
+    expect(state).toMatchObject({ last: 3, member: 4 })
+    expect(state._tag === "Present" && HashMap.toEntries(state.said)).toEqual([[1, 7]])
+  })
+
+  it("begins anew across a hole, and in another log", () => {
+    const other = { ...welcome({ after: 0, member: 1, head: 5 }), log: Protocol.LogId.make(Messages.base64Url(16, 9)) }
+    for (const hello of [welcome({ after: 4 }), other]) {
+      const state = Either.getOrThrow(back(hello))
+      expect(state._tag === "Present" && HashMap.size(state.said)).toBe(0)
+    }
+    expect(ruleOf(back(other))).toBe("none")
+  })
+
+  it.each([
+    ["goes back", welcome({ after: 2, head: 2, member: 2 })],
+    ["would repeat events", welcome({ after: 2 })],
+    ["takes it for another member", welcome({ after: 3, member: 3 })]
+  ])("a Welcome that %s is a fault", (_, hello) => {
+    expect(ruleOf(back(hello))).toBe("log")
+  })
+})
+
+describe("what has been seen", () => {
+  const place = Seen.from(Protocol.LogId.make(log), Protocol.MemberId.make(4), Protocol.Position.make(3))
+  const position = (at: number) => Protocol.Position.make(at)
+  const text = (seq: number, n: number): Entry.Entry => ({
+    _tag: "Unreadable",
+    seq: Protocol.Seq.make(seq),
+    at: 0,
+    member: Protocol.MemberId.make(1),
+    n: Protocol.TextNumber.make(n),
+    nick: "bob",
+    reason: "key"
+  })
+
+  it("is as far as the newest entry, with the highest number of each member", () => {
+    const seen = [text(4, 2), text(5, 3), text(6, 1)].reduce(Seen.advance, place)
+    expect(seen.last).toBe(6)
+    expect(HashMap.toEntries(seen.said)).toEqual([[1, 3]])
+  })
+
+  it("is forgotten across a hole and in a new log", () => {
+    const seen = Seen.advance(place, text(4, 2))
+    const missing = Seen.advance(seen, { _tag: "Missing", after: position(4), to: position(9) })
+    expect(missing).toEqual(Seen.from(place.log, place.member, position(9)))
+    const other = Protocol.LogId.make(Messages.base64Url(16, 9))
+    const fresh = { log: other, member: Protocol.MemberId.make(2), after: position(0) }
+    expect(Seen.advance(seen, { _tag: "NewLog", ...fresh })).toEqual(Seen.from(other, fresh.member, fresh.after))
   })
 })

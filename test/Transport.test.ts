@@ -109,7 +109,7 @@ const suite = (layer: Layer.Layer<Transport.Listener | Transport.Dialer, Transpo
       const { client, server } = yield* connect
       yield* write(client, "whole\npart")
       yield* Effect.fork(client.end)
-      expect(yield* ruleBroken(server)).toBe("line")
+      expect(yield* ruleBroken(server)).toBe("truncated")
     })
   )
 

@@ -16,9 +16,17 @@ export class Lagged extends Schema.TaggedError<Lagged>()("Lagged", { missed: Sch
   }
 }
 
+/** Where a subscriber stands: it has dealt with every item before `next`. */
+interface Cursor {
+  next: number
+}
+
 export class Backlog<A, E> {
   private readonly items: Array<A> = []
   private dropped = 0
+  private readonly cursors = new Set<Cursor>()
+  private done = 0
+  private isWatched = false
   private ended: Effect.Effect<never, Option.Option<E>> | undefined
   private readonly changed = new Signal()
 
@@ -40,17 +48,59 @@ export class Backlog<A, E> {
     this.changed.notify()
   }
 
+  /**
+   * How many items all subscribers have dealt with: a subscriber has when it asks for the next ones. Where there never
+   * was any, how many were dropped.
+   */
+  get taken(): number {
+    return this.isWatched ? this.done : this.dropped
+  }
+
+  /** To be called before a subscriber goes, and after it has moved. */
+  private count(): void {
+    let slowest = Number.POSITIVE_INFINITY
+    for (const { next } of this.cursors) slowest = Math.min(slowest, next)
+    this.done = Math.max(this.done, slowest)
+  }
+
+  /** The items from number `from` up to `to` (exclusive, from 0), and whether all of them are still there. */
+  between(from: number, to: number): { readonly items: ReadonlyArray<A>; readonly isWhole: boolean } {
+    const items = this.items.slice(Math.max(from - this.dropped, 0), Math.max(to - this.dropped, 0))
+    return { items, isWhole: from >= this.dropped }
+  }
+
   /** All items from the oldest still kept, and what will come. */
-  readonly stream: Stream.Stream<A, E | Lagged> = Stream.suspend(() => {
-    let next = this.dropped
+  readonly stream: Stream.Stream<A, E | Lagged> = Stream.unwrapScoped(
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync((): Cursor => {
+          const cursor = { next: this.dropped }
+          this.cursors.add(cursor)
+          this.isWatched = true
+          return cursor
+        }),
+        (cursor) =>
+          Effect.sync(() => {
+            this.count()
+            this.cursors.delete(cursor)
+          })
+      ),
+      (cursor) => this.from(cursor)
+    )
+  )
+
+  private from(cursor: Cursor): Stream.Stream<A, E | Lagged> {
+    let next = cursor.next
     const ready = () => next < this.dropped + this.items.length || this.ended !== undefined
     const pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E | Lagged>> = Effect.suspend(() => {
       if (next < this.dropped) return Effect.fail(Option.some(new Lagged({ missed: this.dropped - next })))
+      cursor.next = next
+      this.count()
       const items = this.items.slice(next - this.dropped)
       next += items.length
       if (items.length > 0) return Effect.succeed(Chunk.unsafeFromArray(items))
       return this.ended ?? Effect.zipRight(this.changed.wait(ready), pull)
     })
     return Stream.repeatEffectChunkOption(pull)
-  })
+  }
 }

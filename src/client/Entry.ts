@@ -7,6 +7,7 @@ import type * as Keys from "../domain/Keys.js"
 import type * as Protocol from "../domain/Protocol.js"
 import * as Seal from "../domain/Seal.js"
 import type * as Replica from "./Replica.js"
+import type { Seen } from "./Seen.js"
 
 interface Text {
   readonly seq: Protocol.Seq
@@ -38,7 +39,33 @@ export interface Unreadable extends Text {
   readonly reason: Seal.Broken | "number"
 }
 
-export type Entry = Said | Unreadable | Protocol.Joined | Protocol.Left | Protocol.Renamed | Protocol.Notice
+/** Events that this client has missed and the server no longer has: those after `after` up to `to`. */
+export interface Missing {
+  readonly _tag: "Missing"
+  readonly after: Protocol.Position
+  readonly to: Protocol.Position
+}
+
+/** The server has begun another log: `seq` and members' ids count in it from here on, after `after`. */
+export interface NewLog {
+  readonly _tag: "NewLog"
+  readonly log: Protocol.LogId
+  readonly member: Protocol.MemberId
+  readonly after: Protocol.Position
+}
+
+/** What has a place in the log. */
+export type Logged = Said | Unreadable | Protocol.Joined | Protocol.Left | Protocol.Renamed | Protocol.Notice
+
+export type Entry = Logged | Missing | NewLog
+
+/** What `welcome` tells a client that has seen `seen` before: nothing, when it goes on where it was. */
+export const onWelcome = (seen: Option.Option<Seen>, welcome: Protocol.Welcome): ReadonlyArray<Entry> => {
+  if (Option.isNone(seen)) return []
+  const { after, log, member } = welcome
+  if (seen.value.log !== log) return [{ _tag: "NewLog", log, member, after }]
+  return after > seen.value.last ? [{ _tag: "Missing", after: seen.value.last, to: after }] : []
+}
 
 /** The entry that `event` makes for a client whose picture is `state`, before the event is applied to it. */
 export const read = (
@@ -46,7 +73,7 @@ export const read = (
   keys: Keys.Ring<Keys.MessageKey>,
   state: Replica.Present,
   event: Protocol.Event
-): Entry => {
+): Logged => {
   if (event._tag !== "Chat") return event
   const { at, member, n, nick, seq } = event
   const unreadable = (reason: Unreadable["reason"]): Unreadable => ({

@@ -1,4 +1,5 @@
 /** Why a client could not do what was asked: errors as data, and what they tell the user to do. */
+import type { PlatformError } from "@effect/platform/Error"
 import * as Schema from "effect/Schema"
 import type { Fault } from "../domain/Fault.js"
 import type { HandshakeError } from "../domain/Handshake.js"
@@ -8,34 +9,50 @@ import * as Seal from "../domain/Seal.js"
 import type { TransportError } from "../domain/Transport.js"
 
 /**
- * Why joining failed: `unreachable` (nobody answers there), `wrong-key` (or not this chat), `version`, `nick-taken`,
- * `nick-invalid`, `fault` (the server broke a rule), `silent` (no answer in 10 s), or the reason of the server's Bye.
+ * Why joining failed: `unreachable` (nobody answers there), `lost` (the connection broke), `wrong-key` (or not this chat),
+ * `version`, `nick-taken`, `nick-invalid`, `fault` (the server broke a rule), `silent` (no answer in 10 s), `state` (what
+ * this client keeps cannot be read or written), or the reason of the server's Bye.
  */
 export class JoinError extends Schema.TaggedError<JoinError>()("JoinError", {
   reason: Schema.Literal(
     "unreachable",
+    "lost",
     "wrong-key",
     "version",
     "nick-taken",
     "nick-invalid",
     "fault",
+    "state",
     ...Protocol.ByeReason.literals
   ),
   message: Schema.String
 }) {}
 
-/** Why a session ended: the reason of the server's Bye, `lost` (without one), or `fault` (the server broke a rule). */
+/**
+ * Why a client has ended for good: the reason of the server's Bye, `lost` (it left while it had no connection), `fault`
+ * (the server broke a rule), `version`, `nick-taken` (while it was away), `nick-invalid`, `state` (what it has to keep
+ * cannot be written).
+ */
 export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnected", {
-  reason: Schema.Literal("lost", "fault", ...Protocol.ByeReason.literals),
+  reason: Schema.Literal(
+    "lost",
+    "fault",
+    "version",
+    "nick-taken",
+    "nick-invalid",
+    "state",
+    ...Protocol.ByeReason.literals
+  ),
   message: Schema.String
 }) {}
 
 /**
- * Why a text was not said: `text` (it cannot be: see the message), `closed` (the session ended first; whether the text
- * is in the log is not known), `altered` (the log holds something else in its place).
+ * Why a text was not said: `text` (it cannot be: see the message), `full` (10,000 texts wait already), `closed` (the
+ * client ended first; a text that it keeps is sent when it is started again), `altered` (the log holds something else in
+ * its place).
  */
 export class SayError extends Schema.TaggedError<SayError>()("SayError", {
-  reason: Schema.Literal("text", "closed", "altered"),
+  reason: Schema.Literal("text", "full", "closed", "altered"),
   message: Schema.String
 }) {}
 
@@ -60,9 +77,12 @@ const byeMessages: Record<Protocol.ByeReason, string> = {
 /** The end of a session by the server's Bye. */
 export const bye = (reason: Protocol.ByeReason) => new Disconnected({ reason, message: byeMessages[reason] })
 
-/** The end of a session without a Bye: the stream of lines ended, broke, or broke a rule. */
+/**
+ * The end of a session without a Bye: the stream of lines ended, broke, or broke a rule. A server that is killed may have
+ * written a part of a line; that is a loss as any other.
+ */
 export const broken = (error?: TransportError | Fault) =>
-  error?._tag === "Fault"
+  error?._tag === "Fault" && error.rule !== "truncated"
     ? new Disconnected({ reason: "fault", message: error.message })
     : new Disconnected({ reason: "lost", message: error?.message ?? "the connection to the server was lost" })
 
@@ -87,9 +107,66 @@ export const otherVersion = (address: string, { message }: HandshakeError) =>
 export const silent = (address: string) =>
   new JoinError({ reason: "silent", message: `${address} does not answer as a chat would: are host and port right?` })
 
-/** A session that ended before its Welcome. */
-export const notWelcome = (address: string, { message, reason }: Disconnected) =>
-  reason === "lost" ? wrongKey(address) : new JoinError({ reason, message })
+/**
+ * A connection that ended before its first Welcome. An end without a word says: wrong key, but not to who was let in there
+ * before.
+ */
+export const notWelcome = (address: string, error: JoinError | Disconnected, wasIn: boolean): JoinError => {
+  const { message, reason } = error
+  if (reason !== "lost" && reason !== "wrong-key") return new JoinError({ reason, message })
+  if (!wasIn) return wrongKey(address)
+  return new JoinError({ reason: "lost", message: `${address} closed the connection before it let you in: try again` })
+}
+
+const returning: ReadonlySet<(JoinError | Disconnected)["reason"]> = new Set([
+  "unreachable",
+  "lost",
+  // What a server closes without a word, it may have closed for another reason where the key was right before.
+  "wrong-key",
+  "silent",
+  "full",
+  "slow",
+  "shutdown"
+])
+
+/** Whether a client that was in the room comes back by itself after `error`. */
+export const comesBack = ({ reason }: JoinError | Disconnected): boolean => returning.has(reason)
+
+/** The end for good that `error` is to a client that was in the room. */
+export const disconnected = (error: JoinError | Disconnected): Disconnected =>
+  error._tag === "Disconnected"
+    ? error
+    : new Disconnected({
+        reason: error.reason === "unreachable" || error.reason === "wrong-key" ? "lost" : error.reason,
+        message:
+          error.reason === "nick-taken"
+            ? `while you were away your nick was given to another: join again with a new one (${error.message})`
+            : error.message
+      })
+
+/** The end of a client that leaves while it has no connection, owing the log `count` texts, which are kept or not. */
+export const owing = (count: number, areKept: boolean) =>
+  new Disconnected({
+    reason: "lost",
+    message: `without a connection, ${count === 1 ? "1 text was" : `${count} texts were`} not sent${
+      areKept ? ": what is left is sent when you join again" : ""
+    }`
+  })
+
+/** What a client keeps cannot be read or written at the start. */
+export const unreadable = ({ message }: PlatformError) =>
+  new JoinError({ reason: "state", message: `cannot use what this client keeps between runs: ${message}` })
+
+/** What was kept is not what was written. */
+export const damaged = (name: string) =>
+  new JoinError({
+    reason: "state",
+    message: `what this client keeps between runs (${name}) is damaged: join with another --profile, or remove it`
+  })
+
+/** What a client has to keep cannot be written. */
+export const unkept = ({ message }: PlatformError) =>
+  new Disconnected({ reason: "state", message: `cannot keep what is said: ${message}` })
 
 /** What is wrong with a nick that is not even sent. */
 export const longNick = `a nick has at most ${Nickname.maxBytes} bytes`
@@ -102,6 +179,10 @@ export const invalidText = (text: string) =>
       ? `a text has 1 to ${Seal.maxText} characters, this one ${Array.from(text).length}`
       : "a text is well-formed Unicode, and this one is not"
   })
+
+/** A text too many. */
+export const full = () =>
+  new SayError({ reason: "full", message: "too many texts wait to be sent already: say it again later" })
 
 /** A text that was not said when the session ended. */
 export const unsaid = ({ message }: Disconnected) => new SayError({ reason: "closed", message })

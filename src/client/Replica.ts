@@ -10,6 +10,7 @@ import * as Keys from "../domain/Keys.js"
 import * as Nickname from "../domain/Nickname.js"
 import * as Protocol from "../domain/Protocol.js"
 import * as Roster from "../domain/Roster.js"
+import * as Seen from "./Seen.js"
 
 /** The key of the frames for all, and its number. */
 export interface Group {
@@ -24,35 +25,36 @@ export interface Joining {
   readonly asking: boolean
   /** Whether Bye has come. */
   readonly ended: boolean
+  /** Where it asks to go on. */
+  readonly seen: Option.Option<Seen.Seen>
 }
 
-/** From Welcome on. */
-export interface Present {
+/** From Welcome on. It stands where its {@link Seen.Seen} says. */
+export interface Present extends Seen.Seen {
   readonly _tag: "Present"
   readonly asking: boolean
   readonly ended: boolean
-  readonly log: Protocol.LogId
-  readonly member: Protocol.MemberId
   readonly nick: string
   /** Where the roster that came with Welcome stands; events up to here do not change it. */
   readonly head: Protocol.Seq
-  /** The newest event applied. */
-  readonly last: Protocol.Position
   /** How many members the pages that are to come hold; events and group keys follow the last of them. */
   readonly missing: number
   readonly roster: Roster.Roster
   readonly group: Option.Option<Group>
-  /** The highest number seen among the texts of each member. */
-  readonly said: HashMap.HashMap<Protocol.MemberId, number>
 }
 
 export type State = Joining | Present
 
-/** A client that has sent its first Nick. */
-export const joining: State = { _tag: "Joining", asking: true, ended: false }
+/** A client that has sent its first Nick, and asks to go on where it has `seen` the log before. */
+export const joining = (seen: Option.Option<Seen.Seen>): Joining => ({
+  _tag: "Joining",
+  asking: true,
+  ended: false,
+  seen
+})
 
 /** The state after sending another Nick. */
-export const ask = (state: State): State => ({ ...state, asking: true })
+export const ask = <S extends State>(state: S): S => ({ ...state, asking: true })
 
 type Result = Either.Either<State, Fault>
 
@@ -72,10 +74,7 @@ export const event = (state: State, event: Protocol.Event): Result => {
     last: event.seq,
     roster: event.seq > state.head ? Roster.apply(state.roster, event) : state.roster
   }
-  if (event._tag === "Chat") {
-    const highest = Option.getOrElse(HashMap.get(state.said, event.member), () => 0)
-    return Either.right({ ...next, said: HashMap.set(state.said, event.member, Math.max(highest, event.n)) })
-  }
+  if (event._tag === "Chat") return Either.right({ ...next, said: Seen.text(state.said, event.member, event.n) })
   if (event._tag === "Renamed" && event.member === state.member && event.seq > state.head) {
     return Nickname.fits(event.nick)
       ? Either.right({ ...next, nick: event.nick, asking: false })
@@ -86,22 +85,30 @@ export const event = (state: State, event: Protocol.Event): Result => {
 
 const welcome = (state: State, message: Protocol.Welcome): Result => {
   if (state._tag === "Present" || !state.asking) return fault("order", "a Welcome came out of turn")
-  if (message.after > message.head || message.member > message.head) return fault("log", "the log went back")
-  if (!Nickname.fits(message.nick)) return fault("shape", "the server gave a nick that is too long")
-  const { count, head, log, member, nick } = message
+  const { after, count, head, log, member, nick } = message
+  const seen = Option.filter(state.seen, (known) => known.log === log)
+  if (after > head || member > head || Option.exists(seen, ({ last }) => last > head)) {
+    return fault(
+      "log",
+      "its log went back; if it was restored from a backup, the server has to be started with --new-log"
+    )
+  }
+  if (Option.exists(seen, (known) => known.last > after || known.member !== member)) {
+    return fault("log", "it does not go on where this client was")
+  }
+  if (!Nickname.fits(nick)) return fault("shape", "the server gave a nick that is too long")
+  // Across a hole nobody's numbers go on.
+  const goesOn = Option.filter(seen, ({ last }) => last === after)
   return Either.right({
     _tag: "Present",
     asking: true,
     ended: false,
-    log,
-    member,
     nick,
     head,
-    last: message.after,
     missing: count,
     roster: Roster.empty,
     group: Option.none(),
-    said: HashMap.empty()
+    ...Option.getOrElse(goesOn, () => Seen.from(log, member, after))
   })
 }
 

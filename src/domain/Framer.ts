@@ -14,7 +14,7 @@ export const lineLimit = 64 * 1024
 const newline = 0x0a
 const empty = Buffer.alloc(0)
 
-const fault = (detail: string) => Either.left(new Fault({ rule: "line", detail }))
+const fault = (detail: string, rule: Fault["rule"] = "line") => Either.left(new Fault({ rule, detail }))
 
 export class Framer {
   /** The longest line accepted from here on. It counts for lines not yet taken, whether or not their bytes are here. */
@@ -54,7 +54,7 @@ export class Framer {
 
   /** What the end of the stream means here: a partial line is a fault. */
   end(): Either.Either<void, Fault> {
-    return this.size === 0 ? Either.right(undefined) : fault("the last line has no end")
+    return this.size === 0 ? Either.right(undefined) : fault("the last line has no end", "truncated")
   }
 
   private keep(tail: Buffer): void {

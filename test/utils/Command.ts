@@ -1,11 +1,13 @@
-/** The built `chat`, run as a child process the way a user runs it. */
+/** The built `chat`, and programs of a test's own, run as child processes the way a user runs them. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtemp, rm } from "node:fs/promises"
+import { mkdtemp, rm, symlink } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
 
 export const path = fileURLToPath(new URL("../../dist/bin/chat.js", import.meta.url))
 
@@ -15,8 +17,35 @@ export const directory = Effect.acquireRelease(
   (made) => Effect.promise(() => rm(made, { recursive: true }))
 )
 
+/**
+ * A program in TypeScript that imports the sources as `./src/...`, ready to be started with node. It goes with the
+ * Scope.
+ */
+export const program = (source: string): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.tap(
+    Effect.map(directory, (made) => join(made, "program.mjs")),
+    (outfile) =>
+      Effect.promise(async () => {
+        const { build } = await import("esbuild")
+        await symlink(join(root, "node_modules"), join(outfile, "../node_modules"), "junction")
+        await build({
+          stdin: { contents: source, resolveDir: root, loader: "ts" },
+          outfile,
+          bundle: true,
+          platform: "node",
+          target: "node20",
+          format: "esm",
+          // Found by the link: it loads a file of its own.
+          external: ["libsql"],
+          banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
+          logLevel: "warning"
+        })
+      })
+  )
+
 export interface Options {
   readonly cwd: string
+  /** Beside the tests' own environment. State is kept in `cwd`, unless XDG_STATE_HOME is here. */
   readonly env?: Record<string, string>
   /** Everything for standard input, which then ends. Without it, standard input stays open. */
   readonly input?: string
@@ -45,7 +74,14 @@ export const start = (
     Effect.sync(() => {
       // Nothing of the environment of whoever runs the tests, or of what runs them, may decide them.
       const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CHAT|npm)_/i.test(name)))
-      const child = spawn(program, args, { cwd, env: { ...inherited, ...env }, stdio: "pipe", detached: true })
+      // Nor may they leave anything in the user's home.
+      const apart = { XDG_STATE_HOME: join(cwd, ".state") }
+      const child = spawn(program, args, {
+        cwd,
+        env: { ...inherited, ...apart, ...env },
+        stdio: "pipe",
+        detached: true
+      })
       let stdout = ""
       let stderr = ""
       const watchers = new Set<() => void>()
@@ -128,7 +164,8 @@ export const run = (args: ReadonlyArray<string>, options: Options): Effect.Effec
 /** A server in `cwd` on a free port, once it listens. */
 export const serve = (options: Options, args: ReadonlyArray<string> = []) =>
   Effect.gen(function* () {
-    const server = yield* chat(["s", "--port", "0", ...args], options)
+    const port = args.includes("--port") ? [] : ["--port", "0"]
+    const server = yield* chat(["s", ...port, ...args], options)
     yield* server.shows(/serving on .*:\d+/)
     return { ...server, port: /serving on .*:(\d+)/.exec(server.stdout())?.[1] ?? "" }
   })

@@ -2,6 +2,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/client/Client.js"
 import type * as Entry from "../../src/client/Entry.js"
@@ -74,6 +75,12 @@ export const connections = (count: number) =>
 /** A member, for the life of the Scope. */
 export const join = (nick: string, keys = roomKeys) => Client.make({ keys, nick })
 
+/** A member that is the same one again where it is made again on the same KeyValueStore. */
+export const joinKept = (nick: string, keys = roomKeys) => Client.makeKept({ keys, nick })
+
+/** Says a text: its entry. */
+export const say = (client: Client.Shape, text: string) => Effect.map(client.say(text), Option.getOrThrow)
+
 /** The first `count` entries that `select` takes, mapped. */
 export const entries = <A>(
   client: Context.Tag.Service<Client.Client>,
@@ -103,6 +110,10 @@ export const short = (entry: Entry.Entry): string => {
       return `${entry.was} is ${entry.nick}`
     case "Notice":
       return `notice: ${entry.text}`
+    case "Missing":
+      return `${entry.after + 1} to ${entry.to} missing`
+    case "NewLog":
+      return "a new log"
     case "Joined":
     case "Unreadable":
       return `${entry.nick} ${entry._tag}`

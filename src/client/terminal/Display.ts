@@ -53,8 +53,15 @@ export const format = (entry: Entry, layout: (text: string) => string): string =
       return `-- ${harmless(entry.was)} is now ${harmless(entry.nick)}`
     case "Notice":
       return `-- the operator says: ${layout(entry.text)}`
+    case "Missing":
+      return `-- ${entry.to - entry.after} events are missing here: the server no longer has them`
+    case "NewLog":
+      return "-- the server has begun a new log: what was said before is not in it"
   }
 }
+
+/** What is said of a lost connection, once, until there is one again. */
+export const reconnecting = "reconnecting …"
 
 /** Hours and minutes of `at` (ms) where the reader is. */
 export const time = (at: number): string => {

@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import { Client } from "../Client.js"
+import * as Presence from "../Presence.js"
 import * as Display from "./Display.js"
 
 /** Lines that may wait for their acknowledgement at once. */
@@ -29,6 +30,7 @@ export const run = Effect.fn("Plain.run")(function* <E>({ input, output, problem
     Stream.runForEach((entry) => output(Display.format(entry, Display.oneLine))),
     Effect.fork
   )
+  yield* Effect.fork(Stream.runForEach(Presence.losses(client), () => problem(Display.reconnecting)))
   const saying = input.pipe(
     Stream.zipWithIndex,
     Stream.filter(([line]) => line.trim() !== ""),

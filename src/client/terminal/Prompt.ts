@@ -7,6 +7,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Client } from "../Client.js"
+import * as Presence from "../Presence.js"
 import * as Display from "./Display.js"
 import * as Input from "./Input.js"
 
@@ -76,9 +77,9 @@ export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
   const obey = Effect.fnUntraced(function* (input: Input.Input) {
     switch (input._tag) {
       case "Say":
-        // What is said shows when it is in the log; only what is not is told here.
+        // What is said shows when it is in the log; only what is not is told here, and by the end what that has cut off.
         return yield* client.say(input.text, { me: input.me }).pipe(
-          Effect.catchAll((error) => note(`not said: ${error.message}`)),
+          Effect.catchAll((error) => (error.reason === "closed" ? Effect.void : note(`not said: ${error.message}`))),
           Effect.asVoid
         )
       case "Nick":
@@ -129,9 +130,15 @@ export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
 
   const typing = Stream.fromQueue(inputs).pipe(Stream.mapEffect(obey, { concurrency: "unbounded" }), Stream.runDrain)
   const showing = client.events.pipe(
-    Stream.runForEach((entry) => show(`${Display.time(entry.at)} ${Display.format(entry, Display.indented)}`))
+    Stream.runForEach((entry) =>
+      show(`${"at" in entry ? `${Display.time(entry.at)} ` : ""}${Display.format(entry, Display.indented)}`)
+    )
   )
+  const losing = Stream.runForEach(Presence.losses(client), () => note(Display.reconnecting))
   const leaving = Deferred.await(quit).pipe(Effect.zipRight(client.leave), Effect.zipRight(Effect.never))
   // The entries end when the member has left, and fail when the session ends otherwise.
-  yield* Effect.raceFirst(showing, Effect.raceFirst(typing, leaving))
+  yield* Effect.raceFirst(
+    showing,
+    Effect.raceFirst(Effect.raceFirst(typing, leaving), Effect.zipRight(losing, Effect.never))
+  )
 }, Effect.scoped)
