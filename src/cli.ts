@@ -22,8 +22,10 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import packageJson from "../package.json" with { type: "json" }
+import * as Database from "./cli/Database.js"
 import * as Hints from "./cli/Hints.js"
 import * as KeySource from "./cli/KeySource.js"
+import * as Retention from "./cli/Retention.js"
 import * as Display from "./client/terminal/Display.js"
 import * as KeyFile from "./domain/KeyFile.js"
 import * as Keys from "./domain/Keys.js"
@@ -68,8 +70,49 @@ const nick = Options.text("nick").pipe(
   Options.optional
 )
 
-const serverOptions = { host: host("address to listen on; 0.0.0.0 lets other machines in"), port, keyFile }
-const clientOptions = { host: host("the server's name or address"), port, keyFile, nick }
+const profile = Options.text("profile").pipe(
+  Options.withDescription(
+    "under which name this machine keeps who you are in this room and what you have yet to send ($CHAT_PROFILE); else your nick"
+  ),
+  Options.withFallbackConfig(fallback("CHAT_PROFILE")),
+  Options.optional
+)
+
+const db = Options.text("db").pipe(
+  Options.withPseudoName("file"),
+  Options.withDescription("file that keeps the log ($CHAT_DB); else chat.db beside the key file"),
+  Options.withFallbackConfig(fallback("CHAT_DB")),
+  Options.optional
+)
+
+const ephemeral = Options.boolean("ephemeral").pipe(
+  Options.withDescription("keep the log in memory: it ends with the server")
+)
+
+const retain = Options.text("retain").pipe(
+  Options.withPseudoName("time"),
+  Options.withDescription("how long what was said is kept, as in '12 hours', '30 days', forever ($CHAT_RETAIN)"),
+  Options.withFallbackConfig(fallback("CHAT_RETAIN")),
+  Options.withSchema(Retention.Retention),
+  Options.withDefault(Retention.standard)
+)
+
+const newLog = Options.boolean("new-log").pipe(
+  Options.withDescription(
+    "begin an empty log, and keep the old file under another name: needed after a backup was restored"
+  )
+)
+
+const serverOptions = {
+  host: host("address to listen on; 0.0.0.0 lets other machines in"),
+  port,
+  keyFile,
+  db,
+  ephemeral,
+  retain,
+  newLog
+}
+const clientOptions = { host: host("the server's name or address"), port, keyFile, nick, profile }
 
 const keygenOptions = {
   output: Options.text("output").pipe(
@@ -117,15 +160,16 @@ type KeygenOptions = Command.Command.ParseConfig<typeof keygenOptions>
 // ---- Handlers ----
 
 // What one command needs is loaded when it is the one: the others, and --help, do not wait for it.
-const loadServer = Effect.promise(() =>
-  Promise.all([import("./server/Server.js"), import("./server/Log.js"), import("./domain/Fernet.js")])
-)
+const loadServer = Effect.promise(() => Promise.all([import("./server/Server.js"), import("./domain/Fernet.js")]))
+const loadMemory = Effect.promise(() => import("./server/Log.js"))
+const loadDatabase = Effect.promise(() => import("./server/LogSql.js"))
 const loadClient = Effect.promise(() =>
   Promise.all([
     import("./client/Client.js"),
     import("./client/terminal/Plain.js"),
     import("./client/terminal/Prompt.js"),
-    import("./domain/Fernet.js")
+    import("./domain/Fernet.js"),
+    import("./client/StateFiles.js")
   ])
 )
 
@@ -171,28 +215,52 @@ const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
   return keys
 })
 
-const serve = Effect.fn("serve")(function* ({ host, keyFile, port }: ServerOptions) {
+/** The log that the options ask for, and what to call it. */
+const openLog = Effect.fn("openLog")(function* (
+  options: ServerOptions,
+  source: KeySource.KeySource,
+  keys: Keys.KeySet
+) {
+  if (options.ephemeral) {
+    const Log = yield* loadMemory
+    return { name: "in memory, until the server ends", layer: Log.layerMemory() }
+  }
+  const file = yield* Database.find(options.db, source)
+  yield* Database.lock(file)
+  const aside = options.newLog ? yield* Database.moveAside(file) : Option.none()
+  if (Option.isSome(aside)) yield* Console.log(`the old log is in ${aside.value}`)
+  const LogSql = yield* loadDatabase
+  return { name: file, layer: LogSql.layer({ file, keys: Keys.serverKeys(keys) }) }
+})
+
+const serve = Effect.fn("serve")(function* (options: ServerOptions) {
+  const { host, keyFile, port, retain } = options
   exitWhenInterrupted = 0
+  if (options.ephemeral && (Option.isSome(options.db) || options.newLog)) {
+    return yield* new UsageError({ message: "--ephemeral keeps no file: leave --db and --new-log out" })
+  }
   const source = yield* KeySource.find(keyFile)
   const keys = yield* Effect.catchTag(KeySource.load(source, readStdin), "KeyError", (error) =>
     source._tag === "File" && error.reason === "missing" ? makeKeyFile(source.path) : Effect.fail(error)
   )
   // Started by npm, the command is not on the user's PATH.
   const program = Option.isSome(yield* Config.option(Config.string("npm_lifecycle_event"))) ? "npx chat" : "chat"
-  const [Server, Log, Fernet] = yield* loadServer
+  const log = yield* openLog(options, source, keys)
+  const [Server, Fernet] = yield* loadServer
   yield* Effect.gen(function* () {
     const server = yield* Server.Server
     const bound = Number(server.address.slice(server.address.lastIndexOf(":") + 1))
-    yield* Console.log(Hints.format({ address: { host, port: bound }, source, keys, program }))
+    yield* Console.log(Hints.format({ address: { host, port: bound }, source, keys, program, log: log.name }))
     return yield* server.join
   }).pipe(
     Effect.provide(
-      Server.layer({ keys: Keys.serverKeys(keys) }).pipe(
-        Layer.provide([TransportTcp.layerListener({ host, port }), Log.layerMemory(), Fernet.layer])
+      Server.layer({ keys: Keys.serverKeys(keys), retain }).pipe(
+        Layer.provide([TransportTcp.layerListener({ host, port }), log.layer]),
+        Layer.provide(Fernet.layer)
       )
     )
   )
-})
+}, Effect.scoped)
 
 const askNick = Effect.gen(function* () {
   const missing = new UsageError({ message: "a nick is missing: give --nick NAME, or set CHAT_NICK" })
@@ -208,13 +276,19 @@ const inputLines = (used: boolean): Stream.Stream<string> =>
     ? Stream.never
     : Stream.suspend(() => Stream.orDie(Stream.fromAsyncIterable(createInterface({ input: stdin }), (error) => error)))
 
-const join = Effect.fn("join")(function* ({ host, keyFile, nick, port }: ClientOptions) {
+const join = Effect.fn("join")(function* ({ host, keyFile, nick, port, profile }: ClientOptions) {
   const source = yield* KeySource.find(keyFile)
   const keys = yield* Keys.roomKeys(yield* KeySource.load(source, readStdin))
   const name = Option.isSome(nick) ? nick.value : yield* askNick
-  const [Client, Plain, Prompt, Fernet] = yield* loadClient
-  const client = Client.layer({ keys, nick: name }).pipe(
-    Layer.provide([TransportTcp.layerDialer({ host, port }), Fernet.layer])
+  const [Client, Plain, Prompt, Fernet, StateFiles] = yield* loadClient
+  const directory = yield* StateFiles.directoryOf({
+    stateHome: yield* StateFiles.stateHome,
+    address: TransportTcp.format({ host, port }),
+    keys,
+    profile: Option.getOrElse(profile, () => name)
+  })
+  const client = Client.layerKept({ keys, nick: name }).pipe(
+    Layer.provide([TransportTcp.layerDialer({ host, port }), Fernet.layer, StateFiles.layer(directory)])
   )
   if (terminal !== undefined) {
     exitWhenInterrupted = 0

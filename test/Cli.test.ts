@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -54,10 +54,14 @@ describe("chat s and chat c", () => {
       yield* Effect.forEach(clients, (client) => client.shows("-- eve left"))
       server.kill("SIGTERM")
       expect(yield* server.exit).toBe(0)
-      for (const client of [ada, bob]) {
-        expect(client && (yield* client.exit)).toBe(1)
-        expect(client?.stderr()).toBe("chat: the server was shut down\n")
-      }
+      yield* Effect.forEach(clients.slice(0, 2), (client) => client.shows("reconnecting"))
+      ada?.write("is anybody there?\n")
+      yield* Command.serve({ cwd }, ["--port", server.port])
+      yield* Effect.forEach(clients.slice(0, 2), (client) => client.shows("<ada> is anybody there?"))
+      for (const client of [ada, bob]) expect(client?.stderr()).toBe("chat: reconnecting …\n")
+      expect(ada?.stdout()).toBe(
+        "-- ada joined\n-- bob joined\n-- eve joined\n<ada> hello\n<bob> hello ada\n-- eve left\n<ada> is anybody there?\n"
+      )
     })
   )
 
@@ -95,7 +99,9 @@ describe("chat s and chat c", () => {
       yield* ada.shows("-- bob left")
       server.kill("SIGINT")
       expect(yield* server.exit).toBe(0)
-      expect(yield* ada.exit).toBe(1)
+      yield* ada.shows("reconnecting")
+      ada.kill("SIGINT")
+      expect(yield* ada.exit).toBe(130)
     })
   )
 
@@ -154,31 +160,103 @@ describe("chat s and chat c", () => {
       yield* Command.run(["keygen", "--server", "--key-file", "room.key"], { cwd })
       const other = yield* Command.serve({ cwd }, ["--host", "127.0.0.2", "--key-file", "room.key"])
       expect(other.stdout()).toContain(`chat c --host 127.0.0.2 --port ${other.port} --key-file room.key --nick NAME`)
-      const blind = yield* Command.serve({ cwd }, ["--key-file", "server.key"])
+      const blind = yield* Command.serve({ cwd }, ["--key-file", "server.key", "--db", "blind.db"])
+      expect(other.stdout()).toContain("the log is kept: chat.db\n")
+      expect(blind.stdout()).toContain("the log is kept: blind.db\n")
       expect(blind.stdout()).toContain(`chat c --port ${blind.port} --key-file ROOM.key --nick NAME`)
       expect(blind.stdout()).toContain("give them the room key that this server key was derived from")
     })
   )
 
-  it.scopedLive("a client that is killed has lost the connection", () =>
+  it.scopedLive("a client that is killed and started again is the same member, and sees what it has missed", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* chat
       const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
+      yield* ada.shows("-- ada joined")
       const bob = yield* Command.chat(["c", "--nick", "bob"], { cwd, env })
       yield* ada.shows("-- bob joined")
       bob.kill("SIGKILL")
-      yield* ada.shows("-- bob lost the connection")
+      yield* bob.exit
+      ada.write("meanwhile\n")
+      yield* ada.shows("<ada> meanwhile")
+      const again = yield* Command.chat(["c", "--nick", "bob"], { cwd, env })
+      yield* again.shows("<ada> meanwhile")
+      again.write("back\n")
+      yield* ada.shows("<bob> back")
+      expect(ada.stdout()).toBe("-- ada joined\n-- bob joined\n<ada> meanwhile\n<bob> back\n")
     })
   )
 
-  it.scopedLive("a client whose server is killed says so, and exits 1", () =>
+  it.scopedLive("what a client was told to say while the server was killed is said when that is back, once", () =>
     Effect.gen(function* () {
       const { cwd, env, server } = yield* chat
       const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
       yield* ada.shows("-- ada joined")
       server.kill("SIGKILL")
-      expect(yield* ada.exit).toBe(1)
-      expect(ada.stderr()).toMatch(/^chat: the connection (to the server )?was lost.*\n$/)
+      yield* ada.shows("reconnecting")
+      ada.write("one\n")
+      // Nothing of it is in the log, and everything in its files.
+      yield* Effect.sleep("500 millis")
+      ada.kill("SIGKILL")
+      yield* ada.exit
+      yield* Command.serve({ cwd }, ["--port", server.port])
+      const again = yield* Command.run(["c", "--nick", "ada"], { cwd, env, input: "two\n" })
+      expect(again.code).toBe(0)
+      expect(again.stdout.split("\n").filter((line) => line.startsWith("<"))).toEqual(["<ada> one", "<ada> two"])
+    })
+  )
+
+  it.scopedLive("one profile is one client at a time, and another profile is another member", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* chat
+      const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
+      yield* ada.shows("-- ada joined")
+      expect(failure(yield* Command.run(["c", "--nick", "ada"], { cwd, env }))).toEqual({
+        code: 1,
+        line: "another chat with this profile runs on this machine: end it, or choose another profile with --profile NAME"
+      })
+      const bob = yield* Command.run(["c", "--nick", "bob", "--profile", "second"], { cwd, env, input: "hi" })
+      expect(bob.code).toBe(0)
+      // The same member under another nick: it goes on where it was.
+      const bea = yield* Command.run(["c", "--nick", "bea", "--profile", "second"], { cwd, env, input: "hi again" })
+      expect(bea.stdout).toBe("-- bea joined\n<bea> hi again\n-- bea left\n")
+    })
+  )
+
+  it.scopedLive("the log outlives the server, unless it is ephemeral", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      yield* Command.run(["c", "--nick", "ada"], { cwd, env, input: "remember this" })
+      server.kill("SIGTERM")
+      yield* server.exit
+      const again = yield* Command.serve({ cwd }, ["--port", server.port])
+      const seen = yield* Command.run(["c", "--nick", "bob"], { cwd, env, input: "" })
+      expect(seen.stdout).toContain("<ada> remember this")
+      again.kill("SIGTERM")
+      yield* again.exit
+      yield* Command.serve({ cwd }, ["--port", server.port, "--ephemeral"])
+      const forgotten = yield* Command.run(["c", "--nick", "eve"], { cwd, env, input: "" })
+      expect(forgotten.stdout).toBe("-- eve joined\n-- eve left\n")
+    })
+  )
+
+  it.scopedLive("a new log is begun on demand, the old one is kept, and members are told", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      yield* Command.run(["c", "--nick", "ada"], { cwd, env, input: "the old log" })
+      server.kill("SIGTERM")
+      yield* server.exit
+      const fresh = yield* Command.serve({ cwd }, ["--port", server.port, "--new-log"])
+      expect(fresh.stdout()).toContain("the old log is in chat.db.1\n")
+      const seen = yield* Command.run(["c", "--nick", "ada"], { cwd, env, input: "the new log" })
+      expect(seen.stdout).toBe(
+        "-- the server has begun a new log: what was said before is not in it\n-- ada joined\n<ada> the new log\n-- ada left\n"
+      )
+      fresh.kill("SIGTERM")
+      yield* fresh.exit
+      yield* Command.serve({ cwd }, ["--port", server.port, "--db", "chat.db.1"])
+      const old = yield* Command.run(["c", "--nick", "bob"], { cwd, env, input: "" })
+      expect(old.stdout).toContain("<ada> the old log")
     })
   )
 })
@@ -221,7 +299,7 @@ describe("what cannot be done is said in one line, with what to do", () => {
   it.scopedLive("a port in use, and a port where nobody listens", () =>
     Effect.gen(function* () {
       const { cwd, env, server } = yield* chat
-      const inUse = failure(yield* Command.run(["s"], { cwd, env }))
+      const inUse = failure(yield* Command.run(["s", "--ephemeral"], { cwd, env }))
       expect(inUse.code).toBe(1)
       expect(inUse.line).toContain("is in use: stop what listens there, or choose another port with --port")
       server.kill("SIGTERM")
@@ -229,6 +307,64 @@ describe("what cannot be done is said in one line, with what to do", () => {
       const refused = failure(yield* Command.run(["c", "--nick", "ada"], { cwd, env }))
       expect(refused.code).toBe(1)
       expect(refused.line).toMatch(/^nobody answers at 127\.0\.0\.1:\d+: is the server running \(chat s\), /)
+    })
+  )
+
+  it.scopedLive("a database in use, of another key, of no chat, and damaged; nothing of it is overwritten", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      const serve = (...args: ReadonlyArray<string>) =>
+        Effect.map(Command.run(["s", "--port", "0", ...args], { cwd, env }), failure)
+      expect(yield* serve()).toEqual({
+        code: 1,
+        line: "another server keeps its log in chat.db: end it, or name another file with --db"
+      })
+      yield* Command.run(["c", "--nick", "ada"], { cwd, env, input: "hello" })
+      server.kill("SIGTERM")
+      yield* server.exit
+      yield* Command.run(["keygen", "-o", "other.key"], { cwd })
+      expect((yield* serve("--key-file", "other.key")).line).toContain("chat.db")
+      for (const content of ["this is a letter, and no database\n".repeat(100), ""]) {
+        writeFileSync(join(cwd, "letter"), content)
+        if (content === "") continue
+        expect((yield* serve("--db", "letter")).line).toContain("letter")
+        expect(readFileSync(join(cwd, "letter"), "utf8")).toBe(content)
+      }
+      const bytes = readFileSync(join(cwd, "chat.db"))
+      bytes.fill(0xff, 4096, 4200)
+      writeFileSync(join(cwd, "chat.db"), bytes)
+      const { line } = yield* serve()
+      expect(line).toContain("--new-log")
+      expect(readFileSync(join(cwd, "chat.db"))).toEqual(bytes)
+    })
+  )
+
+  it.scopedLive("a log whose main file is lost is moved aside with --new-log, as it says", () =>
+    Effect.gen(function* () {
+      const { cwd, env, server } = yield* chat
+      yield* Command.run(["c", "--nick", "ada"], { cwd, env, input: "hello" })
+      server.kill("SIGKILL")
+      yield* server.exit
+      renameSync(join(cwd, "chat.db"), join(cwd, "lost"))
+      expect(failure(yield* Command.run(["s", "--port", "0"], { cwd, env })).line).toContain("--new-log")
+      const fresh = yield* Command.serve({ cwd }, ["--new-log"])
+      expect(fresh.stdout()).toContain("the old log is in chat.db.1")
+      expect(existsSync(join(cwd, "chat.db.1-wal"))).toBe(true)
+    })
+  )
+
+  it.scopedLive("options of a log that contradict each other, and a time that is none", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      for (const args of [["--db", "a.db"], ["--new-log"]]) {
+        expect(failure(yield* Command.run(["s", "--ephemeral", ...args], { cwd })).code).toBe(2)
+      }
+      for (const time of ["30", "days", "0 days", "-1 days", "soon"]) {
+        expect(failure(yield* Command.run(["s", `--retain=${time}`], { cwd }))).toEqual({
+          code: 2,
+          line: expect.stringContaining("a time is a number and a unit, as in '12 hours' or '30 days', or forever")
+        })
+      }
     })
   )
 

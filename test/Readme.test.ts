@@ -27,6 +27,13 @@ const checkout = Effect.map(Command.directory, (directory) => {
 
 const shell = (line: string, options: Command.Options) => Command.start("sh", ["-c", `exec ${line}`], options)
 
+/** Ctrl-C, which a terminal sends to all that a command has started. */
+const interrupt = (running: Command.Running) =>
+  Effect.zipRight(
+    Effect.sync(() => running.child.pid !== undefined && process.kill(-running.child.pid, "SIGINT")),
+    running.exit
+  )
+
 /** Runs a line to its end. */
 const toEnd = (line: string, options: Command.Options) =>
   Effect.gen(function* () {
@@ -56,7 +63,9 @@ describe("the README", () => {
         const ada = yield* shell(run("npx chat c --nick ada"), { cwd, env })
         yield* ada.shows("-- ada joined")
 
-        const open = yield* shell(run("npx chat s --host 0.0.0.0"), { cwd, env: { CHAT_PORT: "0" } })
+        yield* interrupt(server)
+        yield* ada.shows("reconnecting")
+        const open = yield* shell(run("npx chat s --host 0.0.0.0"), { cwd, env })
         yield* open.shows("serving on 0.0.0.0:")
 
         expect((yield* toEnd(run("chmod 600 secret.key"), { cwd })).code).toBe(0)
@@ -70,6 +79,12 @@ describe("the README", () => {
           (yield* toEnd(run(String.raw`printf 'the backup is done\n' | npx chat c --nick backup`), { cwd, env })).code
         ).toBe(0)
         yield* ada.shows("<backup> the backup is done")
+
+        yield* interrupt(open)
+        const fresh = yield* shell(run("npx chat s --new-log"), { cwd, env: { CHAT_PORT: "0" } })
+        yield* fresh.shows("the old log is in chat.db.1")
+        yield* fresh.shows("serving on 127.0.0.1:")
+        yield* interrupt(fresh)
 
         expect((yield* toEnd(run("npx chat keygen -o room.key"), { cwd })).code).toBe(0)
         expect((yield* toEnd(run("npx chat keygen --server -o server.key"), { cwd })).code).toBe(0)

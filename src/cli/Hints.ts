@@ -9,12 +9,14 @@ export interface Serving {
   readonly address: TransportTcp.Address
   readonly source: KeySource
   readonly keys: Keys.KeySet
+  /** Where the log is kept. */
+  readonly log: string
   /** How this command is called here. */
   readonly program: string
 }
 
 /** The lines that `chat s` prints once it listens. */
-export const format = ({ address, keys, program, source }: Serving): string => {
+export const format = ({ address, keys, log, program, source }: Serving): string => {
   const { host, port } = address
   const everywhere = ["0.0.0.0", "::"].includes(host)
   const near = everywhere || host === TransportTcp.defaultAddress.host ? "" : ` --host ${host}`
@@ -33,5 +35,6 @@ export const format = ({ address, keys, program, source }: Serving): string => {
                    ${join(` --host ${everywhere ? "ADDRESS" : host}`)}`
   return `serving on ${TransportTcp.format(address)} (Ctrl-C ends it)
   join from here:  ${join(near)}
-  let others in:   ${others}`
+  let others in:   ${others}
+  the log is kept: ${log}`
 }
