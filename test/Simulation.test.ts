@@ -69,7 +69,7 @@ describe("what is wrong is found", () => {
   })
 
   it("a session that becomes live an event early", () => {
-    expect(found(Mutants.livesEarly, 20).size).toBeGreaterThan(0)
+    expect(found(Mutants.livesEarly, 40).size).toBeGreaterThan(0)
   })
 })
 
