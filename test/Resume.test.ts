@@ -36,6 +36,15 @@ const until = (client: Client.Shape, tag: Presence.Status["_tag"]): Effect.Effec
     return yield* until(client, tag)
   })
 
+/** All connections are lost, and there is no way to the server; a client has noticed. */
+const lose = (client: Client.Shape) =>
+  Effect.gen(function* () {
+    const network = yield* Network
+    yield* network.setReachable(false)
+    yield* network.cut
+    yield* until(client, "Reconnecting")
+  })
+
 const shorts = (client: Client.Shape, count: number) => Room.entries(client, count, Room.short)
 
 describe("a lost connection", () => {
@@ -98,9 +107,7 @@ describe("a lost connection", () => {
         yield* network.serve(yield* newLog)
         const ada = yield* Room.join("ada")
         yield* ada.say("one")
-        yield* network.setReachable(false)
-        yield* network.cut
-        yield* until(ada, "Reconnecting")
+        yield* lose(ada)
         yield* network.setReachable(true)
         const bob = yield* Room.join("bob")
         expect((yield* Effect.flip(Effect.scoped(Room.join("ada")))).reason).toBe("nick-taken")
@@ -130,9 +137,7 @@ describe("a lost connection", () => {
         const network = yield* Network
         yield* network.serve(yield* newLog)
         const ada = yield* Room.join("ada")
-        yield* network.setReachable(false)
-        yield* network.cut
-        yield* until(ada, "Reconnecting")
+        yield* lose(ada)
         yield* TestClock.adjust("31 seconds")
         yield* network.setReachable(true)
         // Before ada's next try.
@@ -172,9 +177,7 @@ describe("a lost connection", () => {
         const network = yield* Network
         yield* network.serve(yield* newLog)
         const [ada, bob] = yield* Effect.all([Room.join("ada"), Room.join("bob")])
-        yield* network.setReachable(false)
-        yield* network.cut
-        yield* until(ada, "Reconnecting")
+        yield* lose(ada)
         yield* until(bob, "Reconnecting")
         yield* ada.leave
         expect(yield* ada.status.get).toEqual({ _tag: "Closed", reason: "quit" })
@@ -288,9 +291,7 @@ describe("a server that is started again", () => {
         const log = yield* Effect.provide(Log.Log, Log.layerMemory({ capacity: 10 }))
         yield* network.serve(log)
         const ada = yield* Room.join("ada")
-        yield* network.setReachable(false)
-        yield* network.cut
-        yield* until(ada, "Reconnecting")
+        yield* lose(ada)
         yield* network.setReachable(true)
         const bob = yield* Room.join("bob")
         // One at a time, so that the log drops what is too old for it.
@@ -324,9 +325,7 @@ describe("a client that is started again on what it has kept", () => {
         yield* ada.say("one")
         yield* Effect.fork(Stream.runDrain(ada.events))
         yield* settle
-        yield* network.setReachable(false)
-        yield* network.cut
-        yield* until(ada, "Reconnecting")
+        yield* lose(ada)
         yield* Effect.fork(Effect.either(ada.say("two")))
         yield* settle
         yield* Scope.close(life, Exit.void)
