@@ -20,7 +20,8 @@ import * as Keys from "../src/domain/Keys.js"
 import * as Protocol from "../src/domain/Protocol.js"
 import * as Seal from "../src/domain/Seal.js"
 import { Signal } from "../src/domain/Signal.js"
-import { Downlink } from "../src/server/Downlink.js"
+import * as Wire from "../src/domain/Wire.js"
+import { type Admission, Downlink } from "../src/server/Downlink.js"
 import * as LogSql from "../src/server/LogSql.js"
 import * as Room from "../src/server/Room.js"
 import * as SealedLog from "../src/server/SealedLog.js"
@@ -65,11 +66,19 @@ interface Member {
 const enter = Effect.fnUntraced(function* (room: Room.Room["Type"], nick: string, onWrite: () => void) {
   const fernet = yield* Fernet.Fernet
   const entropy = yield* Entropy
-  const link = yield* Downlink.make(Sink.make(onWrite), fernet, Keys.fromBytes<"down">(entropy.bytes(Keys.length)))
+  const admitted = yield* Deferred.make<Admission>()
+  const link = new Downlink(
+    Sink.make(onWrite),
+    new Wire.Writer(fernet, Keys.fromBytes<"down">(entropy.bytes(Keys.length))),
+    ({ admission }) => {
+      if (admission !== undefined) Deferred.unsafeDone(admitted, Effect.succeed(admission))
+    }
+  )
   const ticket = Protocol.Ticket.make(Base64Url.encode(entropy.bytes(16)))
   yield* room.submit([{ _tag: "Nick", link, message: { _tag: "Nick", nick, ticket } }])
-  const admission = yield* Deferred.await(link.admitted)
-  link.welcome(admission)
+  const admission = yield* Deferred.await(admitted)
+  link.welcome()
+  link.caughtUp()
   yield* room.submit([{ _tag: "Ready", link }])
   yield* room.flush
   const { log, member } = admission.welcome

@@ -16,7 +16,7 @@ import { Signal } from "../src/domain/Signal.js"
 import * as Transport from "../src/domain/Transport.js"
 import * as TransportMemory from "../src/domain/TransportMemory.js"
 import * as Wire from "../src/domain/Wire.js"
-import { Downlink } from "../src/server/Downlink.js"
+import { type Admission, Downlink } from "../src/server/Downlink.js"
 import * as Log from "../src/server/Log.js"
 import * as ServerRoom from "../src/server/Room.js"
 
@@ -44,11 +44,15 @@ const enter = Effect.fnUntraced(function* (room: ServerRoom.Room["Type"], nick: 
   const far = yield* Effect.flatMap(Transport.Dialer, ({ dial }) => dial)
   const near = yield* Effect.flatMap(Transport.Listener, ({ accept }) => accept)
   const down = Keys.fromBytes<"down">(new Uint8Array(Keys.length))
-  const link = yield* Downlink.make(near, fernet, down)
+  const admitted = yield* Deferred.make<Admission>()
+  const link = new Downlink(near, new Wire.Writer(fernet, down), ({ admission }) => {
+    if (admission !== undefined) Deferred.unsafeDone(admitted, Effect.succeed(admission))
+  })
   const ticket = Protocol.Ticket.make(Base64Url.encode(Buffer.alloc(16, nick)))
   yield* room.submit([{ _tag: "Nick", link, message: { _tag: "Nick", nick, ticket } }])
-  const admission = yield* Deferred.await(link.admitted)
-  link.welcome(admission)
+  const admission = yield* Deferred.await(admitted)
+  link.welcome()
+  link.caughtUp()
   yield* room.submit([{ _tag: "Ready", link }])
   yield* room.flush
 

@@ -13,6 +13,7 @@ import * as Keys from "../src/domain/Keys.js"
 import * as Protocol from "../src/domain/Protocol.js"
 import * as Transport from "../src/domain/Transport.js"
 import * as TransportMemory from "../src/domain/TransportMemory.js"
+import * as Wire from "../src/domain/Wire.js"
 import { Downlink } from "../src/server/Downlink.js"
 import * as Log from "../src/server/Log.js"
 import * as ServerRoom from "../src/server/Room.js"
@@ -127,6 +128,7 @@ describe("a session that does not read", () => {
         for (const event of events) expect(event.seq).toBe(++last)
       }
       // Back at the head, it is live again.
+      yield* RawClient.until(slow, "Rekey")
       yield* ada.say("welcome back")
       yield* RawClient.until(slow, "Chat")
     }).pipe(Room.within({ limits }))
@@ -167,13 +169,17 @@ describe("the hub", () => {
       const room = yield* ServerRoom.make()
       const link = Effect.gen(function* () {
         const transport = yield* Effect.flatMap(Transport.Dialer, ({ dial }) => dial)
-        return yield* Downlink.make(transport, fernet, Keys.fromBytes<"down">(new Uint8Array(32)))
+        const key = Keys.fromBytes<"down">(new Uint8Array(32))
+        return new Downlink(transport, new Wire.Writer(fernet, key), (of) => {
+          of.welcome()
+          of.caughtUp()
+        })
       })
       const enter = (of: Downlink, nick: string) =>
         Effect.gen(function* () {
           const ticket = Protocol.Ticket.make(Base64Url.encode(Buffer.alloc(16, nick)))
           yield* room.submit([{ _tag: "Nick", link: of, message: { _tag: "Nick", nick, ticket } }])
-          of.welcome(yield* Deferred.await(of.admitted))
+          yield* room.flush
         })
       const live = yield* link
       yield* enter(live, "ada")

@@ -21,6 +21,7 @@ const besideAda = <A, E, R>(expected: ReadonlyArray<string>, effect: Effect.Effe
     const ada = yield* Room.join("ada")
     yield* Effect.scoped(effect)
     yield* Room.connections(1)
+    yield* Room.entries(ada, expected.length + 1, Room.short)
     yield* ada.say("still here")
     expect(yield* Room.entries(ada, expected.length + 2, Room.short)).toEqual([
       "ada Joined",
@@ -78,7 +79,7 @@ describe("until the first frame opens, every fault is answered by closing withou
       Effect.gen(function* () {
         const eve = yield* RawClient.open
         const frames: Array<string> = []
-        const { write } = eve.transport
+        const write = eve.transport.write.bind(eve.transport)
         Object.assign(eve.transport, {
           write: (bytes: Uint8Array) => {
             frames.push(new TextDecoder().decode(bytes))

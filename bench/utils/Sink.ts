@@ -7,6 +7,8 @@ import type { Transport } from "../../src/domain/Transport.js"
 export const make = (onWrite: () => void): Transport => ({
   address: "sink",
   lines: Stream.never,
+  next: Effect.never,
+  stopReading: () => {},
   trust: () => {},
   write: () => {
     onWrite()

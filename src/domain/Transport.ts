@@ -31,6 +31,10 @@ export interface Transport {
    * side has ended in good order; a partial line at the end, an empty and a long one are faults.
    */
   readonly lines: Stream.Stream<string, TransportError | Fault>
+  /** The same without a Stream around it: the next lines, at least one; none at the end. One at a time may ask. */
+  readonly next: Effect.Effect<ReadonlyArray<string>, TransportError | Fault>
+  /** Reads no more: to whoever asks for lines, and to who waits for them, the other side has ended. */
+  readonly stopReading: () => void
   /** From now on lines may be 64 KiB long; until then 1 KiB. Also for what has come and was not taken yet. */
   readonly trust: () => void
   /** Sends bytes, at once and in the order of the calls; returns how many bytes wait to be sent. A no-op once ended. */
@@ -69,52 +73,74 @@ export class Dialer extends Context.Tag("fernet-chat/Dialer")<
 >() {}
 
 /** What an implementation brings; framing is common to all. */
-export interface Pipe extends Pick<Transport, "address" | "write" | "drained" | "end"> {
-  /** The next bytes that came. Fails with nothing at the end of the stream. */
-  readonly read: Effect.Effect<Uint8Array, Option.Option<TransportError>>
+export interface Pipe extends Pick<Transport, "address" | "write" | "drained" | "end" | "stopReading"> {
+  /** The next bytes that came; none at the end of the stream. */
+  readonly read: Effect.Effect<Uint8Array | undefined, TransportError>
 }
 
-/** A Transport over a pipe of bytes. */
-export const make = (pipe: Pipe): Transport => {
-  const framer = new Framer()
+const noLines: ReadonlyArray<string> = []
 
-  // One line at a time until the limit is final, because taking a line may raise the limit of the next; then all.
-  const take = (): Either.Either<ReadonlyArray<string>, Fault> => {
+/** A class, because ten thousand of them may be idle: what it computes it need not hold. */
+class Framed implements Transport {
+  private readonly framer = new Framer()
+  constructor(private readonly pipe: Pipe) {}
+
+  get address(): string {
+    return this.pipe.address
+  }
+
+  /** One line at a time until the limit is final, because taking a line may raise the limit of the next; then all. */
+  private take(): Either.Either<ReadonlyArray<string>, Fault> {
     const lines: Array<string> = []
     for (;;) {
-      const line = framer.next()
+      const line = this.framer.next()
       // A fault behind good lines comes again when those have been taken.
       if (Either.isLeft(line)) return lines.length > 0 ? Either.right(lines) : Either.left(line.left)
       if (line.right === undefined) return Either.right(lines)
       lines.push(line.right)
-      if (framer.limit < lineLimit) return Either.right(lines)
+      if (this.framer.limit < lineLimit) return Either.right(lines)
     }
   }
 
-  const next: Effect.Effect<Chunk.Chunk<string>, Option.Option<TransportError | Fault>> = Effect.suspend(() => {
-    const taken = take()
-    if (Either.isLeft(taken)) return Effect.fail(Option.some(taken.left))
-    if (taken.right.length > 0) return Effect.succeed(Chunk.unsafeFromArray(taken.right))
-    return pipe.read.pipe(
-      Effect.catchAll((error) => {
-        const end = framer.end()
-        return Effect.fail(Option.isNone(error) && Either.isLeft(end) ? Option.some(end.left) : error)
-      }),
-      Effect.flatMap((bytes) => {
-        framer.push(bytes)
-        return next
+  get next(): Effect.Effect<ReadonlyArray<string>, TransportError | Fault> {
+    return Effect.suspend(() => {
+      const taken = this.take()
+      if (Either.isLeft(taken) || taken.right.length > 0) return taken
+      return Effect.flatMap(this.pipe.read, (bytes) => {
+        if (bytes === undefined) return Either.map(this.framer.end(), () => noLines)
+        this.framer.push(bytes)
+        return this.next
       })
-    )
-  })
+    })
+  }
 
-  return {
-    address: pipe.address,
-    lines: Stream.repeatEffectChunkOption(next),
-    trust: () => {
-      framer.limit = lineLimit
-    },
-    write: pipe.write,
-    drained: pipe.drained,
-    end: pipe.end
+  get lines(): Stream.Stream<string, TransportError | Fault> {
+    const chunk = Effect.flatMap(Effect.mapError(this.next, Option.some), (lines) =>
+      lines.length === 0 ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(lines))
+    )
+    return Stream.repeatEffectChunkOption(chunk)
+  }
+
+  trust(): void {
+    this.framer.limit = lineLimit
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.pipe.write(bytes)
+  }
+
+  get drained(): Effect.Effect<void> {
+    return this.pipe.drained
+  }
+
+  stopReading(): void {
+    this.pipe.stopReading()
+  }
+
+  get end(): Effect.Effect<void> {
+    return this.pipe.end
   }
 }
+
+/** A Transport over a pipe of bytes. */
+export const make = (pipe: Pipe): Transport => new Framed(pipe)

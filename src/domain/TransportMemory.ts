@@ -2,7 +2,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { Signal } from "./Signal.js"
@@ -16,6 +15,7 @@ class Way {
   private readonly bytes: Array<Uint8Array> = []
   private size = 0
   private state: "open" | "ended" | "broken" = "open"
+  private isReaderDone = false
   private readonly changed = new Signal()
 
   write(bytes: Uint8Array): number {
@@ -38,16 +38,37 @@ class Way {
     this.changed.notify()
   }
 
-  /** The next bytes; none once all are read and no more will come. */
-  readonly read: Transport.Pipe["read"] = Effect.zipRight(
-    this.changed.wait(() => this.bytes.length > 0 || this.state !== "open"),
-    Effect.suspend(() => {
-      const bytes = this.bytes.shift()
-      if (bytes === undefined) return Effect.fail(Option.none())
+  /** Waits until bytes are here, or no more will come; `enough` is another reason to go on. */
+  private arrival(enough: () => boolean): Effect.Effect<void> {
+    return this.changed.wait(() => this.bytes.length > 0 || this.state !== "open" || enough())
+  }
+
+  private take(): Uint8Array | undefined {
+    const bytes = this.bytes.shift()
+    if (bytes !== undefined) {
       this.size -= bytes.length
       this.changed.notify()
-      return Effect.succeed(bytes)
-    })
+    }
+    return bytes
+  }
+
+  /** The next bytes; none once all are read and no more will come, or the reader has stopped. */
+  readonly read: Transport.Pipe["read"] = Effect.map(
+    this.arrival(() => this.isReaderDone),
+    () => (this.isReaderDone ? undefined : this.take())
+  )
+
+  stopReading(): void {
+    this.isReaderDone = true
+    this.changed.notify()
+  }
+
+  /** Reads off what comes, up to the end. */
+  readonly discard: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.flatMap(
+      this.arrival(() => false),
+      () => (this.take() === undefined ? Effect.void : this.discard)
+    )
   )
 
   /** Waits until at most `size` bytes are on the way, or nobody will take them. */
@@ -64,13 +85,10 @@ const side = (address: string, incoming: Way, outgoing: Way): Effect.Effect<Tran
         read: incoming.read,
         write: (bytes) => outgoing.write(bytes),
         drained: outgoing.below(highWaterMark),
+        stopReading: () => incoming.stopReading(),
         end: Effect.gen(function* () {
           outgoing.close("ended")
-          const discard: Effect.Effect<void> = Effect.matchEffect(incoming.read, {
-            onFailure: () => Effect.void,
-            onSuccess: () => discard
-          })
-          yield* discard
+          yield* incoming.discard
           yield* outgoing.below(0)
         })
       })

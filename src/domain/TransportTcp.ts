@@ -2,7 +2,6 @@
 import * as Net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Transport from "./Transport.js"
@@ -29,42 +28,77 @@ const scoped = <E, R>(socket: Effect.Effect<Net.Socket, E, R>): Effect.Effect<Ne
   Effect.acquireRelease(socket, (opened) => Effect.sync(() => opened.destroy()))
 
 /**
- * A connected socket as a Transport. Reads are bounded by pause and resume: a chunk is taken off the socket only when
- * somebody asks, so at most one waits here.
+ * A connected socket. Reads are bounded by pause and resume: a chunk is taken off the socket only when somebody asks, so
+ * at most one waits here. A class that computes its effects when asked, because ten thousand of them may be idle.
  */
-const fromSocket = (socket: Net.Socket): Transport.Transport => {
-  type Read = Transport.Pipe["read"]
-  const waiting: Array<Uint8Array> = []
-  let ended: Read | undefined
-  let discarding = false
-  let reader: ((read: Read) => void) | undefined
+class TcpPipe implements Transport.Pipe {
+  readonly address: string
+  private waiting: Uint8Array | undefined
+  private ended: Transport.Pipe["read"] | undefined
+  private discarding = false
+  private reader: ((read: Transport.Pipe["read"]) => void) | undefined
 
-  const finish = (read: Read) => {
-    ended ??= read
-    reader?.(ended)
-    reader = undefined
+  constructor(private readonly socket: Net.Socket) {
+    this.address = format({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
+    socket.setNoDelay(true)
+    socket.on("data", (chunk) => this.arrive(chunk))
+    socket.on("error", (error) => this.finish(Effect.fail(lost(error))))
+    const end = () => this.finish(noMore)
+    socket.on("end", end)
+    socket.on("close", end)
+    // It may have broken while it waited its turn, when nobody listened here.
+    if (socket.destroyed) end()
+    socket.pause()
   }
-  socket.setNoDelay(true)
-  socket.on("data", (chunk) => {
-    if (discarding) return
-    if (reader === undefined) {
-      waiting.push(chunk)
-      socket.pause()
-    } else {
-      const resume = reader
-      reader = undefined
-      resume(Effect.succeed(chunk))
-    }
-  })
-  socket.on("end", () => finish(Effect.fail(Option.none())))
-  socket.on("error", (error) => finish(Effect.fail(Option.some(lost(error)))))
-  socket.on("close", () => finish(Effect.fail(Option.none())))
-  // It may have broken while it waited its turn, when nobody listened here.
-  if (socket.destroyed) finish(Effect.fail(Option.none()))
-  socket.pause()
 
-  const until = (event: "drain" | "close", done: () => boolean): Effect.Effect<void> =>
-    Effect.async((resume) => {
+  private arrive(chunk: Uint8Array): void {
+    if (this.discarding) return
+    const { reader } = this
+    if (reader === undefined) {
+      this.waiting = chunk
+      this.socket.pause()
+    } else {
+      this.reader = undefined
+      reader(Effect.succeed(chunk))
+    }
+  }
+
+  private finish(read: Transport.Pipe["read"]): void {
+    this.ended ??= read
+    this.reader?.(this.ended)
+    this.reader = undefined
+  }
+
+  get read(): Transport.Pipe["read"] {
+    return Effect.async((resume) => {
+      const { ended, waiting } = this
+      if (waiting !== undefined) {
+        this.waiting = undefined
+        return resume(Effect.succeed(waiting))
+      }
+      if (ended !== undefined) return resume(ended)
+      this.reader = resume
+      if (this.socket.isPaused()) this.socket.resume()
+      return Effect.sync(() => {
+        this.reader = undefined
+      })
+    })
+  }
+
+  stopReading(): void {
+    this.discarding = true
+    this.waiting = undefined
+    this.finish(noMore)
+  }
+
+  write(bytes: Uint8Array): number {
+    if (this.socket.writable) this.socket.write(bytes)
+    return this.socket.writableLength
+  }
+
+  private until(event: "drain" | "close", done: () => boolean): Effect.Effect<void> {
+    const { socket } = this
+    return Effect.async((resume) => {
       if (done()) return resume(Effect.void)
       const stop = () => {
         socket.off(event, proceed)
@@ -78,33 +112,25 @@ const fromSocket = (socket: Net.Socket): Transport.Transport => {
       socket.on("close", proceed)
       return Effect.sync(stop)
     })
+  }
 
-  return Transport.make({
-    address: format({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 }),
-    read: Effect.async((resume) => {
-      const chunk = waiting.shift()
-      if (chunk !== undefined) return resume(Effect.succeed(chunk))
-      if (ended !== undefined) return resume(ended)
-      reader = resume
-      socket.resume()
-      return Effect.sync(() => {
-        reader = undefined
-      })
-    }),
-    write: (bytes) => {
-      if (socket.writable) socket.write(bytes)
-      return socket.writableLength
-    },
-    drained: until("drain", () => socket.destroyed || !socket.writableNeedDrain),
-    end: Effect.suspend(() => {
-      discarding = true
-      waiting.length = 0
-      socket.end()
-      socket.resume()
-      return until("close", () => socket.destroyed)
+  get drained(): Effect.Effect<void> {
+    return this.until("drain", () => this.socket.destroyed || !this.socket.writableNeedDrain)
+  }
+
+  get end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.stopReading()
+      this.socket.end()
+      this.socket.resume()
+      return this.until("close", () => this.socket.destroyed)
     })
-  })
+  }
 }
+
+const noMore: Transport.Pipe["read"] = Effect.succeed(undefined)
+
+const fromSocket = (socket: Net.Socket): Transport.Transport => Transport.make(new TcpPipe(socket))
 
 const listenError = (address: Address, error: NodeJS.ErrnoException): Transport.TransportError => {
   const at = format(address)

@@ -3,15 +3,11 @@
  * so that counting, encrypting and writing a frame are one step, whoever does it: Room, Hub or the session's own fiber.
  */
 import * as Arr from "effect/Array"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Fernet from "../domain/Fernet.js"
-import type * as Keys from "../domain/Keys.js"
 import * as Protocol from "../domain/Protocol.js"
 import * as Roster from "../domain/Roster.js"
 import type * as Transport from "../domain/Transport.js"
 import * as Wire from "../domain/Wire.js"
-import type { LogError } from "./Log.js"
 
 /** What a new member is told first: its Welcome, and the roster at the Welcome's head. */
 export interface Admission {
@@ -22,33 +18,17 @@ export interface Admission {
 export class Downlink {
   private written: Protocol.Position = Protocol.start
   private state: "new" | "welcomed" | "closed" = "new"
+  private due: Admission | undefined
   private parting: Protocol.ByeReason | undefined
+  private isBehind = false
+  private onClose: (() => void) | undefined
 
-  private constructor(
+  constructor(
     private readonly transport: Transport.Transport,
     private readonly writer: Wire.Writer<Protocol.ServerMessage>,
-    /** Done by the Room when the member has joined. */
-    readonly admitted: Deferred.Deferred<Admission>,
-    /** Open while the session has to stream from the log; closed while it is live, or waits to be. */
-    readonly behind: Effect.Latch,
-    /** Done when Bye was written, after which nothing follows; failed when the log cannot be read for this session. */
-    readonly closed: Deferred.Deferred<Protocol.ByeReason, LogError>
+    /** Has the log streamed to this session until it is {@link caughtUp}. */
+    private readonly startCatchUp: (link: Downlink) => void
   ) {}
-
-  /** The downlink of a session whose `down` key is `key`. */
-  static make = Effect.fnUntraced(function* (
-    transport: Transport.Transport,
-    fernet: Fernet.Shape,
-    key: Keys.Key<"down">
-  ) {
-    return new Downlink(
-      transport,
-      new Wire.Writer<Protocol.ServerMessage>(fernet, key),
-      yield* Deferred.make<Admission>(),
-      yield* Effect.makeLatch(false),
-      yield* Deferred.make<Protocol.ByeReason, LogError>()
-    )
-  })
 
   /** The last `seq` written here; Welcome's `after` until an event was, 0 before Welcome. */
   get last(): Protocol.Position {
@@ -60,20 +40,53 @@ export class Downlink {
     return this.state === "welcomed"
   }
 
+  /** Waits until nothing will be written here any more. One at a time may wait. */
+  get closed(): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      if (this.state === "closed") return resume(Effect.void)
+      this.onClose = () => resume(Effect.void)
+    })
+  }
+
   /** Writes messages to this client alone; returns the bytes not yet sent. */
   send(...messages: Arr.NonEmptyReadonlyArray<Protocol.ServerMessage>): number {
     return this.state === "closed" ? 0 : this.transport.write(this.writer.lines(messages))
   }
 
-  /** Writes Welcome and the roster, after which events follow on Welcome's `after`. */
-  welcome({ roster, welcome }: Admission): void {
-    if (this.state !== "new") return
+  /** The member has joined: Welcome is due, then the log up to its head. */
+  admit(admission: Admission): void {
+    this.due = admission
+    this.catchUp()
+  }
+
+  /** What it was admitted with, until Welcome is written. */
+  get admission(): Admission | undefined {
+    return this.due
+  }
+
+  /** From now on the session has to stream from the log, which it may be doing already. */
+  catchUp(): void {
+    if (this.isBehind || this.state === "closed") return
+    this.isBehind = true
+    this.startCatchUp(this)
+  }
+
+  /** It has been written all there is, and waits to be made live. */
+  caughtUp(): void {
+    this.isBehind = false
+  }
+
+  /** Writes Welcome and the roster, if they are due, after which events follow on Welcome's `after`. */
+  welcome(): void {
+    if (this.state !== "new" || this.due === undefined) return
+    const { roster, welcome } = this.due
     const members = Roster.members(roster)
     // Whoever is welcomed is here as well, so the roster is never empty.
     const pages = Arr.isNonEmptyReadonlyArray(members) ? Wire.pages(members) : []
     this.send(welcome, ...pages.map((page): Protocol.Members => ({ _tag: "Members", members: page })))
     this.written = welcome.after
     this.state = "welcomed"
+    this.due = undefined
   }
 
   /** Writes a page of the log, as {@link Wire.pages} cuts it, that follows on {@link last}; returns as `send` does. */
@@ -90,22 +103,38 @@ export class Downlink {
     return this.transport.write(lines)
   }
 
-  /** Writes the last message. Only the first call counts. */
+  /** Writes the last message, and reads no more. Only the first call counts. */
   bye(reason: Protocol.ByeReason): void {
     if (this.state === "closed") return
     this.send({ _tag: "Bye", reason })
+    this.close()
+  }
+
+  /** Ends the session without a word: it cannot be told what it has to be told. */
+  close(): void {
     this.state = "closed"
-    Deferred.unsafeDone(this.closed, Effect.succeed(reason))
+    this.transport.stopReading()
+    this.onClose?.()
   }
 
   /** Leaves Bye to whoever streams the log to this session: it is due once that has come to the head. */
   byeAtHead(reason: Protocol.ByeReason): void {
     this.parting = reason
-    this.behind.unsafeOpen()
+    this.catchUp()
   }
 
   /** The Bye that is due at the head of the log. */
   get farewell(): Protocol.ByeReason | undefined {
     return this.parting
+  }
+
+  /** Waits until this client has taken what it was written, all but a little. */
+  get drained(): Effect.Effect<void> {
+    return this.transport.drained
+  }
+
+  /** The client's address, for log lines. */
+  get address(): string {
+    return this.transport.address
   }
 }

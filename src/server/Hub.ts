@@ -49,7 +49,7 @@ export class Hub {
     for (const link of this.live) {
       if (link.relay(lines, last) > this.maxUnsent) {
         this.live.delete(link)
-        link.behind.unsafeOpen()
+        link.catchUp()
       }
     }
   }

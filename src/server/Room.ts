@@ -11,8 +11,8 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import { Entropy } from "../domain/Entropy.js"
+import { EventLoop } from "../domain/EventLoop.js"
 import { Fernet } from "../domain/Fernet.js"
 import * as Protocol from "../domain/Protocol.js"
 import * as Wire from "../domain/Wire.js"
@@ -40,9 +40,6 @@ export const defaultLimits: Limits = { history: 100, maxUnsent: 1024 * 1024, que
 /** How long what the log has refused waits for the next try. */
 const retryTime = "1 second"
 
-/** Events that a session reads from the log at a time. */
-export const page = 256
-
 export class Room extends Context.Tag("fernet-chat/Room")<
   Room,
   {
@@ -50,6 +47,8 @@ export class Room extends Context.Tag("fernet-chat/Room")<
     readonly submit: (commands: ReadonlyArray<Command>) => Effect.Effect<void>
     /** The same for what a member asks, once it has said who it is: it also waits while the log takes nothing. */
     readonly ask: (commands: ReadonlyArray<Command>) => Effect.Effect<void>
+    /** Whether the log takes what it is given. */
+    readonly isTaking: () => boolean
     /** Waits until everything submitted so far is decided, kept and told. */
     readonly flush: Effect.Effect<void>
     /** Members who are here. */
@@ -70,12 +69,25 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   const limits = { ...defaultLimits, ...options }
   const log = yield* Log
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
-  const queue = yield* Effect.acquireRelease(Queue.bounded<Item>(limits.queue), Queue.shutdown)
+  const { turn: nextTurn } = yield* EventLoop
   const scope = yield* Effect.scope
   const now = Effect.clockWith((clock) => clock.currentTimeMillis)
   let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, yield* now)
+  /** What waits to be decided, in order; open while there is any, and while there is place for more. */
+  let waiting: Array<Item> = []
+  const some = yield* Effect.makeLatch(false)
+  const place = yield* Effect.makeLatch(true)
   /** Open while the log takes what it is given. */
   const taking = yield* Effect.makeLatch(true)
+
+  const offer = (items: ReadonlyArray<Item>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (waiting.length >= limits.queue) return Effect.zipRight(place.await, offer(items))
+      for (const item of items) waiting.push(item)
+      if (waiting.length >= limits.queue) place.unsafeClose()
+      if (items.length > 0) some.unsafeOpen()
+      return Effect.void
+    })
 
   /** Where a session starts: where it asks to go on in this log, else a little history; never before what there is. */
   const startOf = (resume: RoomState.Resume, oldest: Protocol.Seq) => {
@@ -101,9 +113,10 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
 
   /** Departs those of `away` who have not come back within the grace time. */
   const expire = (away: Iterable<readonly [Protocol.MemberId, number]>) =>
-    Effect.forEach(away, ([member, since]) => Queue.offer(queue, { _tag: "Overdue", member, since }), {
-      discard: true
-    }).pipe(Effect.delay(limits.grace), Effect.forkIn(scope))
+    offer(Array.from(away, ([member, since]) => ({ _tag: "Overdue", member, since }))).pipe(
+      Effect.delay(limits.grace),
+      Effect.forkIn(scope)
+    )
   yield* expire(Array.from(state.away))
 
   const act = Effect.fnUntraced(function* (reply: RoomState.Reply<Downlink>) {
@@ -118,15 +131,14 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
         const after = startOf(resume, yield* log.oldest)
         const count = HashMap.size(state.roster)
         const welcome: Protocol.Welcome = { _tag: "Welcome", log: log.id, head, after, member, nick, acked, count }
-        yield* Deferred.succeed(link.admitted, { welcome, roster: state.roster })
-        return link.behind.unsafeOpen()
+        return link.admit({ welcome, roster: state.roster })
       }
       case "Rejected":
         return void reply.link.send({ _tag: "Rejected", reason: reply.reason, detail: reply.detail })
       case "Live":
         // Lost again within the same batch: it must not stay in the Hub.
         if (Option.isNone(RoomState.memberOf(state, reply.link))) return
-        return bringUp(reply.link) ? hub.add(reply.link) : reply.link.behind.unsafeOpen()
+        return bringUp(reply.link) ? hub.add(reply.link) : reply.link.catchUp()
       case "Bye":
         hub.remove(reply.link)
         // Who leaves has a right to see its last texts in the log, also when it was not live yet.
@@ -148,7 +160,7 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
     // Once, however often it is tried.
     if (refusal !== message) yield* Effect.logError(`nothing said is acknowledged, trying again: ${message}`)
     refusal = message
-    yield* Queue.offer(queue, { _tag: "Retry" }).pipe(Effect.delay(retryTime), Effect.forkIn(scope))
+    yield* offer([{ _tag: "Retry" }]).pipe(Effect.delay(retryTime), Effect.forkIn(scope))
   })
 
   const taken = Effect.gen(function* () {
@@ -232,8 +244,13 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
 
   let held: ReadonlyArray<Item> = []
   const fiber = yield* Effect.gen(function* () {
-    // Taken one by one first: a queue that somebody waits at gives no more than that one at once.
-    const items = [yield* Queue.take(queue), ...(yield* Queue.takeUpTo(queue, limits.queue - 1))]
+    yield* some.await
+    // What other sockets have brought by now goes into the same batch.
+    yield* nextTurn
+    const items = waiting
+    waiting = []
+    some.unsafeClose()
+    place.unsafeOpen()
     // Whatever becomes of what it said: a session that has ended is written nothing more.
     for (const item of items) if (item._tag === "Lost") hub.remove(item.link)
     const isRefused = held.length > 0 && !items.some(({ _tag }) => _tag === "Retry")
@@ -246,14 +263,13 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
     Effect.forkScoped
   )
 
-  const submit = (commands: ReadonlyArray<Command>) => Effect.asVoid(Queue.offerAll(queue, commands))
-
   return Room.of({
-    submit,
-    ask: (commands) => Effect.zipRight(taking.await, submit(commands)),
+    submit: offer,
+    ask: (commands) => Effect.zipRight(taking.await, offer(commands)),
+    isTaking: () => refusal === undefined,
     flush: Effect.gen(function* () {
       const done = yield* Deferred.make<void>()
-      yield* Queue.offer(queue, { _tag: "Flush", done })
+      yield* offer([{ _tag: "Flush", done }])
       yield* Deferred.await(done)
     }),
     count: Effect.sync(() => HashMap.size(state.roster)),

@@ -3,7 +3,6 @@
  * fiber for each connection.
  */
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +13,7 @@ import * as Scope from "effect/Scope"
 import type { Fernet } from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
 import { Listener } from "../domain/Transport.js"
-import type { Downlink } from "./Downlink.js"
+import * as CatchUp from "./CatchUp.js"
 import { Log, type LogError } from "./Log.js"
 import * as Room from "./Room.js"
 import * as Session from "./Session.js"
@@ -72,9 +71,11 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const roomScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const room = yield* Scope.extend(Room.make(options), roomScope)
   yield* Effect.forkIn(trim(options.retain ?? "30 days"), roomScope)
+  const context = Context.make(Room.Room, room)
+  const catchUp = yield* Effect.provide(CatchUp.make, context)
+  const services = Context.add(context, CatchUp.CatchUp, catchUp)
   const sessions = yield* FiberSet.make<void>()
-  const closing = yield* Deferred.make<void>()
-  const context: Session.Context = { keys: options.keys, links: new Set<Downlink>(), closing }
+  const connections = new Session.Connections()
 
   const accept = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -82,8 +83,8 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
       const transport = yield* restore(Scope.extend(listener.accept, scope)).pipe(
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
-      yield* Session.run(transport, context).pipe(
-        Effect.provideService(Room.Room, room),
+      yield* Session.run(transport, options.keys, connections).pipe(
+        Effect.provide(services),
         Effect.interruptible,
         Effect.onExit((exit) => Scope.close(scope, exit)),
         FiberSet.run(sessions)
@@ -104,8 +105,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
       yield* stopAccepting
       // A log that takes nothing must not keep them from being told.
       yield* Effect.timeoutOption(room.flush, flushTime)
-      yield* Deferred.succeed(closing, undefined)
-      for (const link of context.links) link.bye("shutdown")
+      connections.shutDown()
       yield* FiberSet.awaitEmpty(sessions)
     }).pipe(
       Effect.interruptible,

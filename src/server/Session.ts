@@ -1,15 +1,13 @@
 /**
- * One connection, from its first byte to its last: handshake, then frames to the Room, and the log to the client. All of
- * it lives in one Scope; its failure is its own.
+ * One connection, from its first byte to its last: handshake, then frames to the Room. All of it is one fiber, which
+ * reads; what is written to the client is written by whoever has something to write. Its failure is its own.
  */
 import { Buffer } from "node:buffer"
-import * as Arr from "effect/Array"
-import * as Chunk from "effect/Chunk"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { Entropy } from "../domain/Entropy.js"
+import { EventLoop } from "../domain/EventLoop.js"
 import { Fault } from "../domain/Fault.js"
 import { Fernet } from "../domain/Fernet.js"
 import * as Handshake from "../domain/Handshake.js"
@@ -17,188 +15,179 @@ import type * as Keys from "../domain/Keys.js"
 import type * as Protocol from "../domain/Protocol.js"
 import * as Transport from "../domain/Transport.js"
 import * as Wire from "../domain/Wire.js"
+import { CatchUp } from "./CatchUp.js"
 import { Downlink } from "./Downlink.js"
-import { Log } from "./Log.js"
 import * as Room from "./Room.js"
 
 /** How long a client may take to read what was written before its Bye. */
 const drainTime = "5 seconds"
 
-type Pull = Effect.Effect<Chunk.Chunk<string>, Option.Option<Transport.TransportError | Fault>>
+/** The connections of a server, so that they can be told of its end. */
+export class Connections {
+  private readonly open = new Map<Transport.Transport, Downlink | undefined>()
+  private isClosing = false
+
+  /** A connection that has not shown who it is. */
+  add(transport: Transport.Transport): void {
+    this.open.set(transport, undefined)
+    if (this.isClosing) transport.stopReading()
+  }
+
+  /** It has shown who it is. */
+  identify(transport: Transport.Transport, link: Downlink): void {
+    this.open.set(transport, link)
+    if (this.isClosing) link.bye("shutdown")
+  }
+
+  remove(transport: Transport.Transport): void {
+    this.open.delete(transport)
+  }
+
+  /** Says Bye to all, now and later; whoever has not shown who it is is closed without a word. */
+  shutDown(): void {
+    this.isClosing = true
+    for (const [transport, link] of this.open) {
+      if (link === undefined) transport.stopReading()
+      else link.bye("shutdown")
+    }
+  }
+}
 
 /** The next line, where the connection may not end yet. While lines are short they come one at a time. */
-const line = (pull: Pull): Effect.Effect<string, Transport.TransportError | Fault> =>
-  pull.pipe(
-    Effect.map(Chunk.unsafeHead),
-    Effect.mapError(
-      Option.getOrElse(
-        () => new Transport.TransportError({ reason: "lost", message: "it ended before it had said who it is" })
-      )
-    )
+const line = (transport: Transport.Transport): Effect.Effect<string, Transport.TransportError | Fault> =>
+  Effect.flatMap(transport.next, ([first]) =>
+    first === undefined
+      ? new Transport.TransportError({ reason: "lost", message: "it ended before it had said who it is" })
+      : Effect.succeed(first)
   )
-
-/** What a session needs of its server. */
-export interface Context {
-  /** The server keys: whoever holds one of them is let in. */
-  readonly keys: Keys.Ring<Keys.ServerKey>
-  /** The sessions that have shown who they are, so that they can be told of a shutdown. */
-  readonly links: Set<Downlink>
-  /** Done when the server shuts down. */
-  readonly closing: Deferred.Deferred<void>
-}
 
 /**
  * Shakes hands, and waits for the first frame to open: up to there everything may be a replay, and only a frame under
  * fresh keys shows who is there. None for a client that speaks no version known here.
  */
-const identify = Effect.fnUntraced(function* (transport: Transport.Transport, pull: Pull, { keys }: Context) {
-  const answer = yield* Handshake.respond(keys, yield* line(pull), (yield* Entropy).bytes(32))
+const identify = Effect.fnUntraced(function* (transport: Transport.Transport, keys: Keys.Ring<Keys.ServerKey>) {
+  const hello = yield* line(transport)
+  yield* (yield* EventLoop).aside
+  const answer = yield* Handshake.respond(keys, hello, (yield* Entropy).bytes(32))
   transport.write(Buffer.from(`${answer.line}\n`))
   if (Option.isNone(answer.session)) return Option.none()
   const { down, up } = answer.session.value
-  const reader = new Wire.UpReader(yield* Fernet, up)
-  const opening = yield* reader.open(yield* line(pull))
+  const fernet = yield* Fernet
+  const reader = new Wire.UpReader(fernet, up)
+  const opening = yield* reader.open(yield* line(transport))
   transport.trust()
-  return Option.some({ down, reader, opening })
+  return Option.some({ reader, writer: new Wire.Writer<Protocol.ServerMessage>(fernet, down), opening })
 })
 
-/** Streams the log to the client from where it stands, a page at a time, until the Room can make it live. */
-const follow = Effect.fnUntraced(function* (link: Downlink, transport: Transport.Transport) {
-  const log = yield* Log
-  const room = yield* Room.Room
-  link.welcome(yield* Deferred.await(link.admitted))
-  while (link.isWelcomed) {
-    yield* link.behind.await
-    yield* transport.drained
-    const events = yield* log.read(link.last, Room.page)
-    if (!Arr.isNonEmptyReadonlyArray(events)) {
-      if (link.farewell !== undefined) return link.bye(link.farewell)
-      yield* link.behind.close
-      yield* room.submit([{ _tag: "Ready", link }])
-      continue
-    }
-    // The log has dropped what it should read next: it has been too slow for it.
-    if (events[0].seq !== link.last + 1) return link.bye("slow")
-    for (const page of Wire.pages(events)) {
-      yield* transport.drained
-      // A turn of the event loop: those who talk do not wait for a whole history.
-      yield* Effect.sleep(0)
-      // The Room has written to it meanwhile, as it does for who leaves: the rest is read anew.
-      if (page[0].seq !== link.last + 1) break
-      link.events(page)
-    }
-  }
-})
+/** What frames ask of the room, in order, and whether any of them is answered; up to where one breaks a rule. */
+interface Asked {
+  readonly commands: ReadonlyArray<Room.Command>
+  readonly isAnswered: boolean
+  readonly fault: Fault | undefined
+}
 
-const handle = Effect.fnUntraced(function* (
-  link: Downlink,
-  transport: Transport.Transport,
-  messages: ReadonlyArray<Protocol.ClientMessage>
-) {
-  const { ask } = yield* Room.Room
+/** Reads frames that have come. A frame is whole before any of it takes effect, so a fault in one spares those before. */
+const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string>): Asked => {
   const commands: Array<Room.Command> = []
-  let answered = false
-  for (const message of messages) {
-    switch (message._tag) {
-      case "Say":
-        if (!link.isWelcomed) return yield* new Fault({ rule: "order", detail: "a Say came before Welcome" })
-        commands.push({ _tag: "Say", link, message })
-        break
-      case "Nick":
-        commands.push({ _tag: "Nick", link, message })
-        answered = true
-        break
-      case "Leave":
-        commands.push({ _tag: "Leave", link })
-        break
-      case "Ping":
-        link.send({ _tag: "Pong", at: message.at, last: link.last })
-        answered = true
-        break
-      case "Pong":
-        break
-      case "Fetch":
-        return yield* new Fault({ rule: "order", detail: "Fetch is not served yet" })
+  let isAnswered = false
+  const asked = (fault?: Fault): Asked => ({ commands, isAnswered, fault })
+  for (const text of lines) {
+    const frame = reader.read(text)
+    if (Either.isLeft(frame)) return asked(frame.left)
+    const { messages } = frame.right
+    for (const message of messages) {
+      if (message._tag === "Fetch") return asked(new Fault({ rule: "order", detail: "Fetch is not served yet" }))
+      if (message._tag === "Say" && !link.isWelcomed) {
+        return asked(new Fault({ rule: "order", detail: "a Say came before Welcome" }))
+      }
+    }
+    for (const message of messages) {
+      switch (message._tag) {
+        case "Say":
+          commands.push({ _tag: "Say", link, message })
+          break
+        case "Nick":
+          commands.push({ _tag: "Nick", link, message })
+          isAnswered = true
+          break
+        case "Leave":
+          commands.push({ _tag: "Leave", link })
+          break
+        case "Ping":
+          link.send({ _tag: "Pong", at: message.at, last: link.last })
+          isAnswered = true
+          break
+      }
     }
   }
-  yield* ask(commands)
-  // Whoever asks for answers and does not read them is read no further.
-  if (answered) yield* transport.drained
+  return asked()
+}
+
+/** Reads frames until the client, or the server, has had enough. */
+const listen = Effect.fnUntraced(function* (
+  transport: Transport.Transport,
+  link: Downlink,
+  reader: Wire.UpReader,
+  opening: Uint8Array
+) {
+  const { ask, isTaking, submit } = yield* Room.Room
+  const { messages } = yield* reader.decode(opening)
+  if (messages.length !== 1 || messages[0]._tag !== "Nick") {
+    return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
+  }
+  yield* submit([{ _tag: "Nick", link, message: messages[0] }])
+  while (true) {
+    const lines = yield* transport.next
+    if (lines.length === 0) return
+    const { commands, fault, isAnswered } = read(link, reader, lines)
+    // Where it may have to wait for long, it does so only until it is sent away.
+    yield* isTaking() ? ask(commands) : Effect.raceFirst(ask(commands), link.closed)
+    if (fault !== undefined) return yield* fault
+    // Whoever asks for answers and does not read them is read no further.
+    if (isAnswered) yield* transport.drained
+  }
 })
 
-type Identified = Option.Option.Value<Effect.Effect.Success<ReturnType<typeof identify>>>
-
-/** The session proper: its frames to the Room, and the log to it, until either side has had enough. */
+/** The session proper, of a client that has shown who it is. */
 const converse = Effect.fnUntraced(function* (
   transport: Transport.Transport,
-  pull: Pull,
-  { down, opening, reader }: Identified,
-  { closing, links }: Context
+  { opening, reader, writer }: Option.Option.Value<Effect.Effect.Success<ReturnType<typeof identify>>>,
+  connections: Connections
 ) {
-  const room = yield* Room.Room
-  const link = yield* Downlink.make(transport, yield* Fernet, down)
-
-  const reading = Effect.gen(function* () {
-    const first = yield* reader.decode(opening)
-    if (first.messages.length !== 1 || first.messages[0]._tag !== "Nick") {
-      return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
-    }
-    yield* room.submit([{ _tag: "Nick", link, message: first.messages[0] }])
-    yield* Stream.fromPull(Effect.succeed(pull)).pipe(
-      Stream.mapEffect((text) => reader.read(text)),
-      Stream.runForEach((frame) => handle(link, transport, frame.messages))
-    )
-    return "lost" as const
-  })
-
-  links.add(link)
-  if (yield* Deferred.isDone(closing)) link.bye("shutdown")
-  return yield* Effect.gen(function* () {
-    yield* follow(link, transport).pipe(
-      Effect.catchAllCause((cause) => Deferred.failCause(link.closed, cause)),
-      Effect.forkScoped
-    )
-    return yield* Effect.raceFirst(reading, Deferred.await(link.closed))
-  }).pipe(
-    Effect.scoped,
+  const { submit } = yield* Room.Room
+  const catchUp = yield* CatchUp
+  const link = new Downlink(transport, writer, catchUp.start)
+  connections.identify(transport, link)
+  yield* listen(transport, link, reader, opening).pipe(
     Effect.catchTag("Fault", (fault) =>
-      Effect.as(
-        Effect.logInfo(`refused: ${fault.message}`),
-        // Whatever it had said before is in the Room's hands; this is its last word to us.
-        link.bye("protocol")
-      )
+      // Whatever it had said before is in the Room's hands; this is its last word to us.
+      Effect.as(Effect.logInfo(`refused: ${fault.message}`), link.bye("protocol"))
     ),
-    // Its fibers have ended by now: nothing of it reaches the Room after this.
     Effect.ensuring(
       Effect.suspend(() => {
-        links.delete(link)
-        return room.submit([{ _tag: "Lost", link }])
+        // From here on nothing is written to it, whatever the Room still has to tell it.
+        link.close()
+        return Effect.zipRight(catchUp.stop(link), submit([{ _tag: "Lost", link }]))
       })
     )
   )
 })
 
 /** Serves one connection until it ends, for whatever reason. */
-export const run = (transport: Transport.Transport, context: Context) =>
+export const run = (transport: Transport.Transport, keys: Keys.Ring<Keys.ServerKey>, connections: Connections) =>
   Effect.gen(function* () {
-    const pull = yield* Stream.toPull(transport.lines)
-    const identified = yield* Effect.raceFirst(
-      Effect.asSome(identify(transport, pull, context)),
-      // Whoever has not shown who it is when the server shuts down is closed without a word.
-      Effect.as(Deferred.await(context.closing), Option.none())
-    )
-    if (Option.isNone(identified)) return
-    if (Option.isNone(identified.value)) yield* Effect.logInfo("refused: it speaks no version known here")
-    else yield* converse(transport, pull, identified.value.value, context)
+    connections.add(transport)
+    const identified = yield* identify(transport, keys)
+    if (Option.isNone(identified)) yield* Effect.logInfo("refused: it speaks no version known here")
+    else yield* converse(transport, identified.value, connections)
     yield* Effect.timeoutOption(transport.end, drainTime)
   }).pipe(
     Effect.catchTags({
       HandshakeError: () => Effect.logInfo("refused: wrong key, or not a chat client"),
       Fault: ({ message }) => Effect.logInfo(`refused: ${message}`),
-      TransportError: ({ message }) => Effect.logDebug(`lost: ${message}`),
-      LogError: ({ message }) => Effect.logError(`lost: ${message}`)
+      TransportError: ({ message }) => Effect.logDebug(`lost: ${message}`)
     }),
     Effect.tapDefect((cause) => Effect.logError("a session has died", cause)),
-    Effect.annotateLogs("from", transport.address),
-    Effect.scoped
+    Effect.ensuring(Effect.sync(() => connections.remove(transport))),
+    Effect.annotateLogs("from", transport.address)
   )

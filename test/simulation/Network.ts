@@ -5,7 +5,6 @@
 import { Buffer } from "node:buffer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import { Signal } from "../../src/domain/Signal.js"
 import * as Transport from "../../src/domain/Transport.js"
 import type { Dice } from "./Dice.js"
@@ -145,10 +144,21 @@ class Way {
     return clean
   }
 
+  private isReaderDone = false
+
+  /** The reader asks for no more, and is given none; what comes is kept all the same. */
+  stopReading(): void {
+    this.isReaderDone = true
+    this.changed.notify()
+  }
+
   readonly read: Transport.Pipe["read"] = Effect.zipRight(
-    Effect.suspend(() => this.changed.wait(() => this.received.size > 0 || this.reader !== "open")),
+    Effect.suspend(() =>
+      this.changed.wait(() => this.received.size > 0 || this.reader !== "open" || this.isReaderDone)
+    ),
     Effect.suspend(() => {
-      if (this.received.size === 0) return Effect.fail(this.reader === "lost" ? Option.some(lost) : Option.none())
+      if (this.isReaderDone) return Effect.succeed(undefined)
+      if (this.received.size === 0) return this.reader === "lost" ? Effect.fail(lost) : Effect.succeed(undefined)
       const bytes = this.received.take(this.dice.chance(0.8) ? this.received.size : this.dice.scale(1, 65_536))
       this.release(bytes.length)
       return Effect.succeed(bytes)
@@ -249,6 +259,7 @@ class End {
     return Transport.make({
       address,
       read: this.incoming.read,
+      stopReading: () => this.incoming.stopReading(),
       write: (bytes) => this.outgoing.write(bytes),
       drained: this.outgoing.flushed,
       end: Effect.suspend(() => {

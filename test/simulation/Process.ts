@@ -20,6 +20,7 @@ import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Scheduler from "effect/Scheduler"
 import { Entropy } from "../../src/domain/Entropy.js"
+import { EventLoop } from "../../src/domain/EventLoop.js"
 import type { Dice } from "./Dice.js"
 import type { Timer, World } from "./World.js"
 
@@ -81,7 +82,13 @@ export class Process {
     )
     this.runtime = Runtime.make({
       ...runtime,
-      context: Context.make(Entropy, { bytes: (length) => entropy.bytes(length) })
+      context: Context.make(Entropy, { bytes: (length) => entropy.bytes(length) }).pipe(
+        Context.add(EventLoop, {
+          turn: this.sleep(() => 0),
+          // As long as it takes until those are let in who came before.
+          aside: this.sleep(() => this.dice.scale(0, 2))
+        })
+      )
     })
     world.add(this)
   }
@@ -208,11 +215,15 @@ export class Process {
       currentTimeMillis: Effect.sync(millis),
       unsafeCurrentTimeNanos: nanos,
       currentTimeNanos: Effect.sync(nanos),
-      sleep: (duration) =>
-        Effect.async((resume) => {
-          const timer = this.after(Duration.toMillis(duration), () => resume(Effect.void))
-          return Effect.sync(() => this.cancel(timer))
-        })
+      sleep: (duration) => this.sleep(() => Duration.toMillis(duration))
     }
+  }
+
+  /** Waits for so many ms of the world's time. */
+  private sleep(delay: () => number): Effect.Effect<void> {
+    return Effect.async((resume) => {
+      const timer = this.after(delay(), () => resume(Effect.void))
+      return Effect.sync(() => this.cancel(timer))
+    })
   }
 }

@@ -1,0 +1,83 @@
+/**
+ * Streams the log to sessions that are behind: newcomers, those who come back, those who were too slow. A session has a
+ * fiber here for as long as it catches up, and none while it is live.
+ */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberMap from "effect/FiberMap"
+import type * as Scope from "effect/Scope"
+import { EventLoop } from "../domain/EventLoop.js"
+import * as Wire from "../domain/Wire.js"
+import type { Downlink } from "./Downlink.js"
+import { Log } from "./Log.js"
+import { Room } from "./Room.js"
+
+/** Events that are read from the log at a time. */
+const pageSize = 256
+
+/** Writes the log to a client from where it stands, a page at a time, until the Room can make it live. */
+const follow = Effect.fnUntraced(function* (link: Downlink) {
+  const log = yield* Log
+  const { aside } = yield* EventLoop
+  const room = yield* Room
+  yield* aside
+  link.welcome()
+  while (link.isWelcomed) {
+    yield* link.drained
+    const events = yield* log.read(link.last, pageSize)
+    if (!Arr.isNonEmptyReadonlyArray(events)) {
+      if (link.farewell !== undefined) return link.bye(link.farewell)
+      link.caughtUp()
+      return yield* room.submit([{ _tag: "Ready", link }])
+    }
+    // The log has dropped what it should read next: it has been too slow for it.
+    if (events[0].seq !== link.last + 1) return link.bye("slow")
+    for (const page of Wire.pages(events)) {
+      yield* link.drained
+      // Those who talk do not wait for a whole history.
+      yield* aside
+      // The Room has written to it meanwhile, as it does for who leaves: the rest is read anew.
+      if (page[0].seq !== link.last + 1) break
+      link.events(page)
+    }
+  }
+})
+
+export class CatchUp extends Context.Tag("fernet-chat/CatchUp")<
+  CatchUp,
+  {
+    /** Begins to stream to a session, or begins anew. */
+    readonly start: (link: Downlink) => void
+    /** Streams to it no more. */
+    readonly stop: (link: Downlink) => Effect.Effect<void>
+  }
+>() {}
+
+/** Streams for the life of the Scope. */
+export const make: Effect.Effect<CatchUp["Type"], never, Log | Room | Scope.Scope> = Effect.gen(function* () {
+  const following = yield* FiberMap.make<Downlink, void>()
+  const run = yield* FiberMap.runtime(following)<Log | Room>()
+  return CatchUp.of({
+    start: (link) => {
+      const followed = follow(link).pipe(
+        Effect.catchTag("LogError", ({ message }) =>
+          Effect.zipRight(
+            Effect.logError(`lost: ${message}`),
+            Effect.sync(() => link.close())
+          )
+        ),
+        Effect.catchAllDefect((defect) =>
+          Effect.zipRight(
+            Effect.logError("a session has died", Cause.die(defect)),
+            Effect.sync(() => link.close())
+          )
+        ),
+        Effect.annotateLogs("from", link.address)
+      )
+      run(link, followed)
+    },
+    stop: (link) => FiberMap.remove(following, link)
+  })
+})
