@@ -86,7 +86,7 @@ export class Process {
         Context.add(EventLoop, {
           turn: this.sleep(() => 0),
           // As long as it takes until those are let in who came before.
-          aside: this.sleep(() => this.dice.scale(0, 2))
+          aside: this.sleep(() => this.dice.between(0, 2))
         })
       )
     })
