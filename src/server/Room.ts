@@ -37,6 +37,30 @@ export interface Limits {
 
 export const defaultLimits: Limits = { history: 100, maxUnsent: 1024 * 1024, queue: 1024, grace: "30 seconds" }
 
+/**
+ * How long those who come and go may wait to be announced, in multiples of the time that the last batch took, and in ms
+ * at most: in a large room to tell all of one newcomer takes as long as to tell them of fifty.
+ */
+const patience = 3
+const maxPatience = 100
+
+/** Whether somebody waits for an answer to it, or for what is told of it. */
+const isUrgent = (item: Item): boolean => {
+  switch (item._tag) {
+    case "Nick":
+      return item.message.ticket === undefined
+    case "Say":
+    case "Flush":
+    case "Retry":
+      return true
+    case "Leave":
+    case "Ready":
+    case "Lost":
+    case "Overdue":
+      return false
+  }
+}
+
 /** How long what the log has refused waits for the next try. */
 const retryTime = "1 second"
 
@@ -73,9 +97,10 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   const scope = yield* Effect.scope
   const now = Effect.clockWith((clock) => clock.currentTimeMillis)
   let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, yield* now)
-  /** What waits to be decided, in order; open while there is any, and while there is place for more. */
+  /** What waits to be decided, in order; open while there is any, any urgent, and place for more. */
   let waiting: Array<Item> = []
   const some = yield* Effect.makeLatch(false)
+  const urgent = yield* Effect.makeLatch(false)
   const place = yield* Effect.makeLatch(true)
   /** Open while the log takes what it is given. */
   const taking = yield* Effect.makeLatch(true)
@@ -86,6 +111,7 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
       for (const item of items) waiting.push(item)
       if (waiting.length >= limits.queue) place.unsafeClose()
       if (items.length > 0) some.unsafeOpen()
+      if (items.some(isUrgent)) urgent.unsafeOpen()
       return Effect.void
     })
 
@@ -243,13 +269,20 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   })
 
   let held: ReadonlyArray<Item> = []
+  /** When (ms) the last batch began, and when it was done. */
+  let begun = 0
+  let rested = 0
   const fiber = yield* Effect.gen(function* () {
     yield* some.await
     // What other sockets have brought by now goes into the same batch.
     yield* nextTurn
+    const wait = Math.min(patience * (rested - begun), maxPatience) - ((yield* now) - rested)
+    if (wait > 0) yield* Effect.timeoutOption(urgent.await, wait)
+    begun = yield* now
     const items = waiting
     waiting = []
     some.unsafeClose()
+    urgent.unsafeClose()
     place.unsafeOpen()
     // Whatever becomes of what it said: a session that has ended is written nothing more.
     for (const item of items) if (item._tag === "Lost") hub.remove(item.link)
@@ -257,6 +290,7 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
     const all = [...held, ...items]
     const refusedAgain = isRefused ? all : yield* turn(all)
     held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
+    rested = yield* now
   }).pipe(
     Effect.forever,
     Effect.tapDefect((cause) => Effect.logFatal("the room has died", cause)),

@@ -71,11 +71,14 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const roomScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const room = yield* Scope.extend(Room.make(options), roomScope)
   yield* Effect.forkIn(trim(options.retain ?? "30 days"), roomScope)
-  const context = Context.make(Room.Room, room)
-  const catchUp = yield* Effect.provide(CatchUp.make, context)
-  const services = Context.add(context, CatchUp.CatchUp, catchUp)
+  const services = Context.make(Room.Room, room)
+  const catchUp = yield* Effect.provide(CatchUp.make, services)
   const sessions = yield* FiberSet.make<void>()
+  const runSession = yield* FiberSet.runtime(sessions)<Session.Services>().pipe(
+    Effect.provide(Context.add(services, CatchUp.CatchUp, catchUp))
+  )
   const connections = new Session.Connections()
+  const context: Session.Context = { keys: options.keys, connections }
 
   const accept = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -83,12 +86,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
       const transport = yield* restore(Scope.extend(listener.accept, scope)).pipe(
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
-      yield* Session.run(transport, options.keys, connections).pipe(
-        Effect.provide(services),
-        Effect.interruptible,
-        Effect.onExit((exit) => Scope.close(scope, exit)),
-        FiberSet.run(sessions)
-      )
+      runSession(Effect.onExit(Session.run(transport, context), (exit) => Scope.close(scope, exit)))
     })
   )
   const accepting = yield* Effect.forkScoped(Effect.forever(accept))

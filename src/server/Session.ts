@@ -3,8 +3,10 @@
  * reads; what is written to the client is written by whoever has something to write. Its failure is its own.
  */
 import { Buffer } from "node:buffer"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
@@ -12,7 +14,6 @@ import { Fault } from "../domain/Fault.js"
 import { Fernet } from "../domain/Fernet.js"
 import * as Handshake from "../domain/Handshake.js"
 import type * as Keys from "../domain/Keys.js"
-import type * as Protocol from "../domain/Protocol.js"
 import * as Transport from "../domain/Transport.js"
 import * as Wire from "../domain/Wire.js"
 import { CatchUp } from "./CatchUp.js"
@@ -39,8 +40,11 @@ export class Connections {
     if (this.isClosing) link.bye("shutdown")
   }
 
-  remove(transport: Transport.Transport): void {
+  /** It has ended; its downlink, if it had come that far. */
+  remove(transport: Transport.Transport): Downlink | undefined {
+    const link = this.open.get(transport)
     this.open.delete(transport)
+    return link
   }
 
   /** Says Bye to all, now and later; whoever has not shown who it is is closed without a word. */
@@ -53,31 +57,14 @@ export class Connections {
   }
 }
 
-/** The next line, where the connection may not end yet. While lines are short they come one at a time. */
-const line = (transport: Transport.Transport): Effect.Effect<string, Transport.TransportError | Fault> =>
-  Effect.flatMap(transport.next, ([first]) =>
-    first === undefined
-      ? new Transport.TransportError({ reason: "lost", message: "it ended before it had said who it is" })
-      : Effect.succeed(first)
-  )
+/** What a session needs beside its connection. */
+export interface Context {
+  /** The server keys: whoever holds one of them is let in. */
+  readonly keys: Keys.Ring<Keys.ServerKey>
+  readonly connections: Connections
+}
 
-/**
- * Shakes hands, and waits for the first frame to open: up to there everything may be a replay, and only a frame under
- * fresh keys shows who is there. None for a client that speaks no version known here.
- */
-const identify = Effect.fnUntraced(function* (transport: Transport.Transport, keys: Keys.Ring<Keys.ServerKey>) {
-  const hello = yield* line(transport)
-  yield* (yield* EventLoop).aside
-  const answer = yield* Handshake.respond(keys, hello, (yield* Entropy).bytes(32))
-  transport.write(Buffer.from(`${answer.line}\n`))
-  if (Option.isNone(answer.session)) return Option.none()
-  const { down, up } = answer.session.value
-  const fernet = yield* Fernet
-  const reader = new Wire.UpReader(fernet, up)
-  const opening = yield* reader.open(yield* line(transport))
-  transport.trust()
-  return Option.some({ reader, writer: new Wire.Writer<Protocol.ServerMessage>(fernet, down), opening })
-})
+const ended = () => new Transport.TransportError({ reason: "lost", message: "it ended before it had said who it is" })
 
 /** What frames ask of the room, in order, and whether any of them is answered; up to where one breaks a rule. */
 interface Asked {
@@ -123,15 +110,36 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
   return asked()
 }
 
-/** Reads frames until the client, or the server, has had enough. */
-const listen = Effect.fnUntraced(function* (
-  transport: Transport.Transport,
-  link: Downlink,
-  reader: Wire.UpReader,
-  opening: Uint8Array
-) {
+/**
+ * Shakes hands, waits for the first frame to open, then reads frames until the client, or the server, has had enough. Up
+ * to the first frame everything may be a replay, and only one under fresh keys shows who is there.
+ *
+ * One generator and no more: what it holds, ten thousand who are idle hold.
+ */
+const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { connections, keys }: Context) {
+  const { aside } = yield* EventLoop
+  const fernet = yield* Fernet
   const { ask, isTaking, submit } = yield* Room.Room
-  const { messages } = yield* reader.decode(opening)
+  const catchUp = yield* CatchUp
+
+  connections.add(transport)
+  // While lines are short they come one at a time.
+  const [hello] = yield* transport.next
+  if (hello === undefined) return yield* ended()
+  yield* aside
+  const answer = yield* Handshake.respond(keys, hello, (yield* Entropy).bytes(32))
+  transport.write(Buffer.from(`${answer.line}\n`))
+  if (Option.isNone(answer.session)) return yield* Effect.logInfo("refused: it speaks no version known here")
+  const { down, up } = answer.session.value
+  const reader = new Wire.UpReader(fernet, up)
+  const [opening] = yield* transport.next
+  if (opening === undefined) return yield* ended()
+  const plaintext = yield* reader.open(opening)
+
+  transport.trust()
+  const link = new Downlink(transport, new Wire.Writer(fernet, down), catchUp.start)
+  connections.identify(transport, link)
+  const { messages } = yield* reader.decode(plaintext)
   if (messages.length !== 1 || messages[0]._tag !== "Nick") {
     return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
   }
@@ -148,46 +156,49 @@ const listen = Effect.fnUntraced(function* (
   }
 })
 
-/** The session proper, of a client that has shown who it is. */
-const converse = Effect.fnUntraced(function* (
-  transport: Transport.Transport,
-  { opening, reader, writer }: Option.Option.Value<Effect.Effect.Success<ReturnType<typeof identify>>>,
-  connections: Connections
-) {
-  const { submit } = yield* Room.Room
-  const catchUp = yield* CatchUp
-  const link = new Downlink(transport, writer, catchUp.start)
-  connections.identify(transport, link)
-  yield* listen(transport, link, reader, opening).pipe(
-    Effect.catchTag("Fault", (fault) =>
+type End = Exit.Exit<void, Effect.Effect.Error<ReturnType<typeof converse>>>
+
+/** Tells the operator why a connection has ended, where there is anything to tell. */
+const report = (end: End): Effect.Effect<void> => {
+  if (Exit.isSuccess(end) || Cause.isInterruptedOnly(end.cause)) return Effect.void
+  const failure = Cause.failureOption(end.cause)
+  if (Option.isNone(failure)) return Effect.logError("a session has died", end.cause)
+  switch (failure.value._tag) {
+    case "HandshakeError":
+      return Effect.logInfo("refused: wrong key, or not a chat client")
+    case "Fault":
+      return Effect.logInfo(`refused: ${failure.value.message}`)
+    case "TransportError":
+      return Effect.logDebug(`lost: ${failure.value.message}`)
+  }
+}
+
+/** Takes leave of a client, whatever the reason. */
+const part = Effect.fnUntraced(function* (transport: Transport.Transport, { connections }: Context, end: End) {
+  const link = connections.remove(transport)
+  yield* report(end)
+  let isOrderly = Exit.isSuccess(end)
+  if (link !== undefined) {
+    if (Exit.isFailure(end) && Option.exists(Cause.failureOption(end.cause), ({ _tag }) => _tag === "Fault")) {
       // Whatever it had said before is in the Room's hands; this is its last word to us.
-      Effect.as(Effect.logInfo(`refused: ${fault.message}`), link.bye("protocol"))
-    ),
-    Effect.ensuring(
-      Effect.suspend(() => {
-        // From here on nothing is written to it, whatever the Room still has to tell it.
-        link.close()
-        return Effect.zipRight(catchUp.stop(link), submit([{ _tag: "Lost", link }]))
-      })
-    )
-  )
+      link.bye("protocol")
+      isOrderly = true
+    }
+    // From here on nothing is written to it, whatever the Room still has to tell it.
+    link.close()
+    yield* (yield* CatchUp).stop(link)
+    yield* (yield* Room.Room).submit([{ _tag: "Lost", link }])
+  }
+  if (isOrderly) yield* Effect.interruptible(Effect.timeoutOption(transport.end, drainTime))
 })
 
+/** What the fiber of a session is run with. */
+export type Services = Effect.Effect.Context<ReturnType<typeof run>>
+
 /** Serves one connection until it ends, for whatever reason. */
-export const run = (transport: Transport.Transport, keys: Keys.Ring<Keys.ServerKey>, connections: Connections) =>
-  Effect.gen(function* () {
-    connections.add(transport)
-    const identified = yield* identify(transport, keys)
-    if (Option.isNone(identified)) yield* Effect.logInfo("refused: it speaks no version known here")
-    else yield* converse(transport, identified.value, connections)
-    yield* Effect.timeoutOption(transport.end, drainTime)
-  }).pipe(
-    Effect.catchTags({
-      HandshakeError: () => Effect.logInfo("refused: wrong key, or not a chat client"),
-      Fault: ({ message }) => Effect.logInfo(`refused: ${message}`),
-      TransportError: ({ message }) => Effect.logDebug(`lost: ${message}`)
-    }),
-    Effect.tapDefect((cause) => Effect.logError("a session has died", cause)),
-    Effect.ensuring(Effect.sync(() => connections.remove(transport))),
-    Effect.annotateLogs("from", transport.address)
+export const run = (transport: Transport.Transport, context: Context) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.exit(restore(converse(transport, context))), (end) =>
+      Effect.annotateLogs(part(transport, context, end), "from", transport.address)
+    )
   )
