@@ -5,7 +5,8 @@
  * understands its own.
  */
 import { Buffer } from "node:buffer"
-import type { Dialect, Framing, Member } from "../peers/Peer.js"
+import type { Dialect, Member } from "../peers/Peer.js"
+import type { Load } from "./Load.js"
 import * as Texts from "./Texts.js"
 
 /** Bytes by which a member may be behind the first. What is in flight is bounded to far less. */
@@ -57,6 +58,9 @@ class Common {
   }
 }
 
+const texts = (speaker: number, from: number, until: number, size: number): ReadonlyArray<string> =>
+  Array.from({ length: until - from }, (_, i) => Texts.make(speaker, from + i, size))
+
 export class Crowd {
   /** Texts that all have. */
   delivered = 0
@@ -88,8 +92,7 @@ export class Crowd {
   constructor(
     private readonly members: ReadonlyArray<Member>,
     private readonly dialect: Dialect,
-    speakers: number,
-    private readonly size: number
+    speakers: number
   ) {
     for (let i = 0; i < speakers; i++) {
       this.flying.push([])
@@ -159,30 +162,26 @@ export class Crowd {
   }
 
   /** Has a speaker do beforehand what it can for the next `count` texts. */
-  prepare(speaker: number, count: number): void {
+  prepare(speaker: number, count: number, size: number): void {
     const from = Math.max(this.prepared[speaker] ?? 0, this.next[speaker] ?? 0)
     const until = (this.next[speaker] ?? 0) + count
     if (until <= from) return
-    this.members[speaker]?.prepare?.(this.texts(speaker, from, until))
+    this.members[speaker]?.prepare?.(texts(speaker, from, until, size))
     this.prepared[speaker] = until
   }
 
   /** Has a speaker say so many texts, in one write. */
-  say(speaker: number, count: number, framing: Framing): void {
+  say(speaker: number, count: number, { framing, size }: Pick<Load, "framing" | "size">): void {
     const member = this.members[speaker]
     const flying = this.flying[speaker]
     if (member === undefined || flying === undefined) throw new Error(`member ${speaker} is no speaker`)
     const from = this.next[speaker] ?? 0
     this.next[speaker] = from + count
-    const bytes = member.say(this.texts(speaker, from, from + count), framing)
+    const bytes = member.say(texts(speaker, from, from + count, size), framing)
     const at = performance.now()
     const left = this.hearers - (this.dialect.echoes ? 0 : 1)
     for (let i = 0; i < count; i++) flying.push({ speaker, at, end: Number.POSITIVE_INFINITY, left })
     member.speaks.write(bytes)
-  }
-
-  private texts(speaker: number, from: number, until: number): ReadonlyArray<string> {
-    return Array.from({ length: until - from }, (_, i) => Texts.make(speaker, from + i, this.size))
   }
 
   private attach(socket: Member["hears"], take: (chunk: Buffer) => void): void {

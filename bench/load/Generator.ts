@@ -14,12 +14,15 @@ import type { Load, Measured, Report, Request, Target } from "./Load.js"
 const joining = 128
 /** All have joined when nothing has come for so long (ms). */
 const quiet = 300
-/** Nothing that is due may take longer (ms). */
+/** It is over when nothing that is due has come for so long (ms). */
 const patience = 10_000
 
+/** Joining may take so long in all (ms). */
+const joinTime = 60_000
+
 /** Joins all, and waits until they have been told of each other. */
-const gather = Effect.fnUntraced(function* ({ members, peer, port, size, speakers }: Target) {
-  const { dialect } = Peers.make(peer, size)
+const gather = Effect.fnUntraced(function* ({ members, peer, port, speakers }: Target) {
+  const { dialect } = Peers.peers[peer]
   let last = performance.now()
   const listen = () => {
     last = performance.now()
@@ -30,17 +33,23 @@ const gather = Effect.fnUntraced(function* ({ members, peer, port, size, speaker
       Effect.tap(dialect.join(port, i), (member) => {
         listen()
         member.hears.on("data", listen).resume()
-      }).pipe(Effect.timeout(patience)),
+      }),
     { concurrency: joining }
+  ).pipe(
+    Effect.timeoutFail({
+      duration: joinTime,
+      onTimeout: () => new Error(`not all members have joined within ${joinTime / 1000} s`)
+    })
   )
   while (performance.now() - last < quiet) yield* Effect.sleep(quiet / 10)
   for (const { hears } of joined) hears.off("data", listen)
-  return new Crowd(joined, dialect, Math.min(speakers, members), size)
+  return new Crowd(joined, dialect, Math.min(speakers, members))
 })
 
 /** Says texts until `load` says that it is enough, and waits until all have come. */
-const talk = (crowd: Crowd, { framing, pace, seconds, speakers }: Load): Effect.Effect<void, unknown> =>
+const talk = (crowd: Crowd, load: Load): Effect.Effect<void, unknown> =>
   Effect.async<void, unknown>((resume) => {
+    const { pace, seconds, speakers } = load
     const begin = performance.now()
     const until = begin + seconds * 1000
     let said = 0
@@ -51,11 +60,11 @@ const talk = (crowd: Crowd, { framing, pace, seconds, speakers }: Load): Effect.
         if (pace._tag === "Window") {
           for (let speaker = 0; speaker < speakers; speaker++) {
             const free = pace.texts - crowd.inFlightOf(speaker)
-            if (free > 0) crowd.say(speaker, free, framing)
+            if (free > 0) crowd.say(speaker, free, load)
             said += free
           }
         } else {
-          for (; said <= ((now - begin) / 1000) * pace.texts; said++) crowd.say(said % speakers, 1, framing)
+          for (; said <= ((now - begin) / 1000) * pace.texts; said++) crowd.say(said % speakers, 1, load)
         }
       } else if (crowd.inFlight === 0) finish(Effect.void)
     }
@@ -74,10 +83,10 @@ const talk = (crowd: Crowd, { framing, pace, seconds, speakers }: Load): Effect.
     step()
   })
 
-/** Texts a second that were said last, to know how many to prepare. */
+/** Puts `load` on the server; so many texts are expected to be said. */
 const measure = Effect.fnUntraced(function* (crowd: Crowd, pid: number, load: Load, expected: number) {
   crowd.reset()
-  for (let i = 0; i < load.speakers; i++) crowd.prepare(i, Math.ceil(expected / load.speakers))
+  for (let i = 0; i < load.speakers; i++) crowd.prepare(i, Math.ceil(expected / load.speakers), load.size)
   const before = { bytes: crowd.bytes, server: Process.cpu(pid), load: Process.cpu(process.pid), at: performance.now() }
   yield* talk(crowd, load)
   const texts = crowd.delivered
@@ -100,29 +109,30 @@ const failed = (cause: Cause.Cause<unknown>): Report => {
 }
 
 /** Does what the parent asks for, for as long as it wants it. */
-export const run = Effect.gen(function* () {
-  const parent = yield* Child.parent<Request, Report>()
-  let joined: { readonly crowd: Crowd; readonly target: Target } | undefined
-  /** Texts a second, as it was last. */
-  let rate = 0
-  const answer = (request: Request) =>
-    Effect.gen(function* () {
-      if (request._tag === "Join") {
-        const begin = performance.now()
-        joined = { crowd: yield* gather(request.target), target: request.target }
-        return { _tag: "Joined", seconds: (performance.now() - begin) / 1000 } satisfies Report
-      }
-      if (joined === undefined) return yield* Effect.dieMessage("nobody has joined")
-      // Twice as many as it may be: who has to do it meanwhile is busy with that.
-      const measured = yield* measure(joined.crowd, joined.target.pid, request.load, 2 * rate * request.load.seconds)
-      rate = measured.texts / measured.seconds
-      return { _tag: "Measured", measured } satisfies Report
-    })
-  const next = Effect.flatMap(Queue.take(parent.requests), (request) =>
-    Effect.flatMap(
-      Effect.catchAllCause(answer(request), (cause) => Effect.succeed(failed(cause))),
-      parent.report
+export const run = () =>
+  Effect.gen(function* () {
+    const parent = yield* Child.parent<Request, Report>()
+    let joined: { readonly crowd: Crowd; readonly target: Target } | undefined
+    /** Texts a second, as it was last. */
+    let rate = 0
+    const answer = (request: Request) =>
+      Effect.gen(function* () {
+        if (request._tag === "Join") {
+          const begin = performance.now()
+          joined = { crowd: yield* gather(request.target), target: request.target }
+          return { _tag: "Joined", seconds: (performance.now() - begin) / 1000 } satisfies Report
+        }
+        if (joined === undefined) return yield* Effect.dieMessage("nobody has joined")
+        // Twice as many as it may be: who has to do it meanwhile is busy with that.
+        const measured = yield* measure(joined.crowd, joined.target.pid, request.load, 2 * rate * request.load.seconds)
+        rate = measured.texts / measured.seconds
+        return { _tag: "Measured", measured } satisfies Report
+      })
+    const next = Effect.flatMap(Queue.take(parent.requests), (request) =>
+      Effect.flatMap(
+        Effect.catchAllCause(answer(request), (cause) => Effect.succeed(failed(cause))),
+        parent.report
+      )
     )
-  )
-  yield* Effect.raceFirst(Effect.forever(next), parent.gone)
-})
+    yield* Effect.raceFirst(Effect.forever(next), parent.gone)
+  })

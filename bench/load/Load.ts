@@ -6,6 +6,8 @@ import type { Name } from "../peers/Peers.js"
 export interface Load {
   /** The first so many members talk. */
   readonly speakers: number
+  /** Bytes of a text. */
+  readonly size: number
   readonly framing: Framing
   readonly pace: /** Each has at most so many texts that not all members have heard, and says more as soon as it may. */
     | { readonly _tag: "Window"; readonly texts: number }
@@ -35,8 +37,6 @@ export interface Measured {
 /** Whom to join. */
 export interface Target {
   readonly peer: Name
-  /** Bytes of a text. */
-  readonly size: number
   readonly pid: number
   readonly port: number
   readonly members: number

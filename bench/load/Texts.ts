@@ -11,6 +11,7 @@ const numberDigits = 8
 const header = speakerDigits + 1 + numberDigits + 1
 
 const filling = "as people say it ".repeat(1000)
+const padding = Buffer.from(filling)
 
 /** Text `number` (0, 1, 2 …) of a speaker, `size` bytes. */
 export const make = (speaker: number, number: number, size: number): string =>
@@ -28,19 +29,15 @@ const digits = (bytes: Uint8Array, from: number, count: number): number => {
 /** Reads texts where bytes hold them, and checks that each speaker's come whole and in order. */
 export class Reader {
   private readonly next: Array<number> = []
-  private readonly padding: Buffer
-  constructor(private readonly size: number) {
-    this.padding = Buffer.from(filling.slice(0, size - header))
-  }
 
-  /** Whose text it is that begins at `at` and is there to its end. Throws if it is not that speaker's next one. */
-  read(bytes: Buffer, at: number): number {
-    const speaker = digits(bytes, at, speakerDigits)
-    const number = digits(bytes, at + speakerDigits + 1, numberDigits)
+  /** Whose text it is that is from `from` to `until`. Throws if it is not that speaker's next one. */
+  read(bytes: Buffer, from: number, until: number): number {
+    const speaker = digits(bytes, from, speakerDigits)
+    const number = digits(bytes, from + speakerDigits + 1, numberDigits)
     const due = this.next[speaker] ?? 0
-    const isWhole = bytes.compare(this.padding, 0, this.padding.length, at + header, at + this.size) === 0
+    const isWhole = bytes.compare(padding, 0, until - from - header, from + header, until) === 0
     if (number !== due || !isWhole) {
-      throw new Error(`text ${due} of speaker ${speaker} was due, not ${bytes.toString("latin1", at, at + this.size)}`)
+      throw new Error(`text ${due} of speaker ${speaker} was due, not ${bytes.toString("latin1", from, until)}`)
     }
     this.next[speaker] = due + 1
     return speaker

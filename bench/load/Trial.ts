@@ -2,59 +2,71 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Server } from "../peers/Peer.js"
+import type { Peer, Server } from "../peers/Peer.js"
 import * as Peers from "../peers/Peers.js"
 import * as Child from "../utils/Child.js"
 import * as Process from "../utils/Process.js"
 import type { Load, Measured, Report, Request } from "./Load.js"
-import { usualSize } from "./Texts.js"
 
-/** Nothing is to be measured there: `message` says why. */
+/** There is nothing to measure: `message` says where, and why. */
 export class TrialError extends Data.TaggedError("TrialError")<{ readonly message: string }> {}
 
 export interface Trial {
-  readonly server: Server
-  /** How long joining took. */
+  /** How long all members together took to join. */
   readonly joinSeconds: number
+  /** Memory (KiB) that the server has for a member, now that they have joined and nobody talks. */
+  readonly memory: number
   readonly run: (load: Load) => Effect.Effect<Measured, TrialError>
-}
-
-export interface Options {
-  readonly peer: Peers.Name
-  /** Bytes of a text. */
-  readonly size?: number
-  readonly members: number
-  /** At most so many will talk. */
-  readonly speakers: number
-  /** Called between the start of the server and the first member. */
-  readonly before?: (server: Server) => Effect.Effect<void>
 }
 
 /** This program as it was built: it is started again in other roles. */
 const program = new URL("main.js", import.meta.url).href
 
-/** Starts a server and joins its members, for the life of the Scope. */
-export const start = ({
-  before,
-  members,
-  peer: name,
-  size = usualSize,
-  speakers
-}: Options): Effect.Effect<Trial, TrialError, Scope.Scope> =>
+/** A server is quiet when it has used less CPU time (µs) than this in a tenth of a second. */
+const quiet = 1000
+
+/** Waits until a server has done what it had to do, and let go of what it no longer needs; what memory (KiB) it has then. */
+const memoryOf = (peer: Peer, server: Server): Effect.Effect<number> =>
   Effect.gen(function* () {
-    const peer = Peers.make(name, size)
+    if (peer.collect !== undefined) yield* peer.collect(server)
+    let used = Number.POSITIVE_INFINITY
+    for (let tries = 0; used > quiet && tries < 50; tries++) {
+      const before = Process.cpu(server.pid)
+      yield* Effect.sleep("100 millis")
+      used = Process.cpu(server.pid) - before
+    }
+    return Process.memory(server.pid)
+  })
+
+/** Starts a server and joins its members, of whom the first few may talk, for the life of the Scope. */
+export const start = (
+  name: Peers.Name,
+  members: number,
+  speakers: number
+): Effect.Effect<Trial, TrialError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const peer: Peer = Peers.peers[name]
     const fail = (reason: string) => new TrialError({ message: `${peer.name}, ${members} members: ${reason}` })
     const server = yield* peer.start(members)
-    if (before !== undefined) yield* before(server)
+    const empty = yield* memoryOf(peer, server)
     const generator = yield* Child.startOn<Request, Report>(Process.loadCore, program, "load")
-    yield* generator.send({ _tag: "Join", target: { peer: name, size, members, speakers, ...server } })
-    const joined = yield* generator.report
-    if (joined._tag !== "Joined") return yield* fail(joined._tag === "Failed" ? joined.reason : "it has not joined")
-    const run = Effect.fnUntraced(function* (load: Load) {
-      yield* generator.send({ _tag: "Run", load })
-      const report = yield* generator.report
-      if (report._tag !== "Measured") return yield* fail(report._tag === "Failed" ? report.reason : "it has not talked")
-      return report.measured
-    })
-    return { server, joinSeconds: joined.seconds, run }
+
+    /** Asks the generator for something, and gives what it answers with. */
+    const ask = <Tag extends Report["_tag"]>(request: Request, tag: Tag) =>
+      Effect.gen(function* () {
+        yield* generator.send(request)
+        const report = yield* generator.report
+        if (is(report, tag)) return report
+        return yield* fail(report._tag === "Failed" ? report.reason : `it answers with ${report._tag}`)
+      }).pipe(Effect.catchAllDefect((defect) => fail(String(defect))))
+
+    const joined = yield* ask({ _tag: "Join", target: { peer: name, members, speakers, ...server } }, "Joined")
+    return {
+      joinSeconds: joined.seconds,
+      memory: ((yield* memoryOf(peer, server)) - empty) / members,
+      run: (load) => Effect.map(ask({ _tag: "Run", load }, "Measured"), ({ measured }) => measured)
+    }
   })
+
+const is = <Tag extends Report["_tag"]>(report: Report, tag: Tag): report is Extract<Report, { readonly _tag: Tag }> =>
+  report._tag === tag

@@ -19,10 +19,7 @@ const newline = 0x0a
 const empty = Buffer.alloc(0)
 
 /** Texts are lines, and nothing else is. */
-const dialect = (
-  size: number,
-  connect: (port: number) => Effect.Effect<Net.Socket, unknown, Scope.Scope>
-): Dialect => ({
+const dialect = (connect: (port: number) => Effect.Effect<Net.Socket, unknown, Scope.Scope>): Dialect => ({
   echoes: true,
   join: (port) =>
     Effect.map(connect(port), (socket) => ({
@@ -32,26 +29,25 @@ const dialect = (
       say: (texts) => Buffer.from(`${texts.join("\n")}\n`, "latin1")
     })),
   listen: (_, heard) => {
-    const reader = new Texts.Reader(size)
-    let rest = empty
+    const reader = new Texts.Reader()
+    let rest: Buffer = empty
     let taken = 0
     return (chunk) => {
       const bytes = Buffer.concat([rest, chunk])
-      let at = 0
-      for (; at + size < bytes.length; at += size + 1) {
-        const speaker = reader.read(bytes, at)
-        if (bytes[at + size] !== newline) throw new Error(`a text of speaker ${speaker} has no end`)
-        heard(speaker, taken + at + size + 1)
+      let from = 0
+      for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, from)) {
+        heard(reader.read(bytes, from, end), taken + end + 1)
+        from = end + 1
       }
-      taken += at
-      rest = bytes.subarray(at)
+      taken += from
+      rest = bytes.subarray(from)
     }
   }
 })
 
-const plain = (port: number) => Connection.open("connect", () => Net.connect({ host, port }))
+const dial = (port: number) => Connection.open("connect", () => Net.connect({ host, port }))
 
-const secured = (port: number) =>
+const dialTls = (port: number) =>
   Connection.open("secureConnect", () =>
     Tls.connect({
       host,
@@ -73,7 +69,6 @@ const peer = (name: string, args: ReadonlyArray<string>, speech: Dialect): Peer 
   dialect: speech
 })
 
-/** Texts of `size` bytes. */
-export const make = (size: number): Peer => peer("bare Node", [], dialect(size, plain))
+export const plain = peer("bare Node", [], dialect(dial))
 
-export const makeTls = (size: number): Peer => peer("bare Node, TLS 1.3", [psk.toString("hex")], dialect(size, secured))
+export const secure = peer("bare Node, TLS 1.3", [psk.toString("hex")], dialect(dialTls))

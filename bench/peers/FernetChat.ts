@@ -30,6 +30,12 @@ const empty = Buffer.alloc(0)
 /** Longest line (bytes) that may be a Rekey: pages of the roster and of the log are longer, and not looked at. */
 const rekeyLimit = 1024
 
+/**
+ * Members who come at the same time say their nicks together, so often (ms): one after the other, each would be announced
+ * to all others in a frame of its own, which is not what is measured here.
+ */
+const admission = 100
+
 /** Who it is in the log, from its Welcome. */
 type Identity = Pick<Protocol.Welcome, "log" | "member" | "nick">
 
@@ -103,9 +109,11 @@ const enter = (socket: Net.Socket, index: number, fernet: Fernet.Shape, entropy:
     const take = (line: Buffer, rest: Buffer): Live | undefined => {
       if (session === undefined) {
         const { down, up } = Either.getOrThrow(hello.complete(line.toString("latin1")))
-        session = { writer: new Wire.Writer<Protocol.ClientMessage>(fernet, up, Protocol.maxMessages), down }
+        const writer = new Wire.Writer<Protocol.ClientMessage>(fernet, up, Protocol.maxMessages)
         const ticket = Protocol.Ticket.make(Base64Url.encode(entropy.bytes(16)))
-        socket.write(session.writer.lines([{ _tag: "Nick", nick: `member-${index}`, ticket }]))
+        const nick = () => socket.write(writer.lines([{ _tag: "Nick", nick: `member-${index}`, ticket }]))
+        setTimeout(nick, admission - (performance.now() % admission))
+        session = { writer, down }
         return undefined
       }
       if (identity !== undefined && line.length > rekeyLimit) return undefined

@@ -1,17 +1,23 @@
-/** All servers there are to measure, each with the texts that are said to it. */
-import { usualSize } from "../load/Texts.js"
+/** All servers there are to measure, by the name that tells the generator, another process, what to speak. */
 import * as BareNode from "./BareNode.js"
 import * as FernetChat from "./FernetChat.js"
+import * as InspIrcd from "./InspIrcd.js"
+import * as Nats from "./Nats.js"
+import * as NgIrcd from "./NgIrcd.js"
+import * as Original from "./Original.js"
 import type { Peer } from "./Peer.js"
+import * as Redis from "./Redis.js"
 
-/** By the name that tells the generator, which is another process, what to speak: texts are `size` bytes. */
-const known = {
-  memory: () => FernetChat.inMemory,
-  durable: () => FernetChat.durable,
-  bare: (size: number) => BareNode.make(size),
-  tls: (size: number) => BareNode.makeTls(size)
-} satisfies Record<string, (size: number) => Peer>
+export const peers = {
+  memory: FernetChat.inMemory,
+  durable: FernetChat.durable,
+  bare: BareNode.plain,
+  tls: BareNode.secure,
+  redis: Redis.peer,
+  nats: Nats.peer,
+  ngircd: NgIrcd.peer,
+  inspircd: InspIrcd.peer,
+  original: Original.peer
+} satisfies Record<string, Peer>
 
-export type Name = keyof typeof known
-
-export const make = (name: Name, size = usualSize): Peer => known[name](size)
+export type Name = keyof typeof peers
