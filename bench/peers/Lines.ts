@@ -1,8 +1,10 @@
-/** What members need whose protocol is of lines: an answer to wait for, and texts found in what comes. */
+/** What members need whose protocol is of lines: a connection, an answer to wait for, and texts found in what comes. */
 import { Buffer } from "node:buffer"
-import type { Socket } from "node:net"
+import { connect, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Texts from "../load/Texts.js"
+import * as Connection from "../utils/Connection.js"
+import { host } from "../utils/Setting.js"
 import type { Dialect, Heard } from "./Peer.js"
 
 const empty = Buffer.alloc(0)
@@ -11,6 +13,9 @@ const carriageReturn = 0x0d
 
 /** Longest thing (bytes) that may be on a line before a text. */
 const prefixLimit = 100
+
+/** Connects, for the life of the Scope. */
+export const dial = (port: number) => Connection.open("connect", () => connect({ host, port }))
 
 /** Reads until `pattern` is in what comes after `before`; gives what follows it, and leaves the socket paused. */
 export const expect = (socket: Socket, pattern: RegExp, before: Buffer = empty): Effect.Effect<Buffer, Error> =>
@@ -57,8 +62,7 @@ export const finder = (prefix: RegExp, heard: Heard): ((line: Buffer, end: numbe
   const reader = new Texts.Reader()
   return (line, end) => {
     const found = prefix.exec(line.toString("latin1", 0, prefixLimit))
-    if (found === null) return
-    heard(reader.read(line, found[0].length, line.length), end)
+    if (found !== null) heard(reader.read(line, found[0].length, line.length), end)
   }
 }
 
