@@ -13,6 +13,9 @@ export interface Server {
   readonly port: number
 }
 
+/** Whether a frame, where the protocol has such, holds several texts or one. */
+export type Framing = "packed" | "single"
+
 /** A member of the one room (or channel, or subject) there is. The first members are those who speak. */
 export interface Member {
   /** What it hears comes here, and nothing else from the time it has joined. Paused, with no listener for data. */
@@ -22,7 +25,9 @@ export interface Member {
   /** What it says goes here: the same socket, unless the protocol wants one for each. */
   readonly speaks: Socket
   /** Bytes that say `texts`, in that order: in as few frames, if there are such, as hold them, or in one each. */
-  readonly say: (texts: ReadonlyArray<string>, framing: "packed" | "single") => Uint8Array
+  readonly say: (texts: ReadonlyArray<string>, framing: Framing) => Uint8Array
+  /** Does beforehand what can be done for texts that it will say next, in that order, where that is much. */
+  readonly prepare?: (texts: ReadonlyArray<string>) => void
 }
 
 /**
@@ -48,5 +53,7 @@ export interface Peer {
   readonly install: string
   /** Starts it on a free port of loopback, with room for so many members, for the life of the Scope; done when it listens. */
   readonly start: (members: number) => Effect.Effect<Server, never, Scope.Scope>
+  /** Has it let go of its garbage, where that can be asked for. */
+  readonly collect?: (server: Server) => Effect.Effect<void>
   readonly dialect: Dialect
 }

@@ -8,6 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import * as Process from "./Process.js"
 
 /** How long a child may take to end once it is told to. */
 const endTime = "5 seconds"
@@ -18,8 +19,9 @@ export interface Child<Request, Report> {
   readonly report: Effect.Effect<Report>
 }
 
-/** Starts the program `script` (a URL of the build) in a role, for the life of the Scope. */
-export const start = <Request, Report>(
+/** The same as {@link start}, on a core of its own where processes can be pinned to one. */
+export const startOn = <Request, Report>(
+  core: number | undefined,
   script: string,
   role: string,
   ...args: ReadonlyArray<string>
@@ -29,7 +31,7 @@ export const start = <Request, Report>(
     const ended = yield* Deferred.make<void>()
     const child: ChildProcess = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        fork(fileURLToPath(script), [role, ...args])
+        fork(fileURLToPath(script), [role, ...args], core === undefined ? {} : Process.pinned(core))
           // The cast, here and below: what goes between is JSON, and both ends are of one build.
           .on("message", (message) => Queue.unsafeOffer(reports, message as Report))
           .on("exit", () => Deferred.unsafeDone(ended, Effect.void))
@@ -50,6 +52,13 @@ export const start = <Request, Report>(
       )
     }
   })
+
+/** Starts the program `script` (a URL of the build) in a role, for the life of the Scope. */
+export const start = <Request, Report>(
+  script: string,
+  role: string,
+  ...args: ReadonlyArray<string>
+): Effect.Effect<Child<Request, Report>, never, Scope.Scope> => startOn(undefined, script, role, ...args)
 
 /** The other end of it, in the child. */
 export const parent = <Request, Report>(): Effect.Effect<{

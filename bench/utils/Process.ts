@@ -17,6 +17,10 @@ const taskset = "/usr/bin/taskset"
 /** Whether processes can be pinned to a core here. */
 export const canPin = existsSync(taskset)
 
+/** How to fork a process on `core`: taskset becomes node, so that the process id is node's own. */
+export const pinned = (core: number) =>
+  canPin ? { execPath: taskset, execArgv: ["-c", String(core), process.execPath, ...process.execArgv] } : {}
+
 /** Starts a command on `core`, for the life of the Scope. What it writes is thrown away, but for standard error. */
 export const start = (
   core: number,

@@ -1,0 +1,48 @@
+/** Runs the parts one after the other, and says at the end what has come of what is promised. */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { judge } from "./Claims.js"
+import * as FanOut from "./parts/FanOut.js"
+import * as Growth from "./parts/Growth.js"
+import * as Idle from "./parts/Idle.js"
+import type { Part, Row } from "./parts/Part.js"
+import type { Peer } from "./peers/Peer.js"
+import { type Name, peers } from "./peers/Peers.js"
+import * as Process from "./utils/Process.js"
+
+const parts: ReadonlyArray<Part> = [FanOut.part, Growth.part, Idle.part]
+
+/** What a quick run measures. */
+const quick: ReadonlyArray<string> = ["fanout", "single", "rate"]
+
+/** Says which servers there are; gives those. */
+const look = Effect.gen(function* () {
+  const installed = new Set<Name>()
+  for (const [name, { install, name: called, version }] of Object.entries(peers) as ReadonlyArray<[Name, Peer]>) {
+    const found = yield* version
+    if (Option.isSome(found)) installed.add(name)
+    yield* Console.log(Option.isSome(found) ? `${called} ${found.value}` : `${called} is missing: ${install}`)
+  }
+  return installed
+})
+
+export const run = (args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const isQuick = args.includes("--quick")
+    const only = args.includes("--only") ? args[args.indexOf("--only") + 1] : undefined
+    const known = parts.flatMap(({ scenarios }) => scenarios)
+    if (args.includes("--only") && !known.some((name) => name === only)) {
+      return yield* Effect.dieMessage(`--only takes one of ${known.join(", ")}`)
+    }
+    const wants = (scenario: string) =>
+      (only === undefined || scenario === only) && (!isQuick || quick.includes(scenario))
+    if (!Process.canPin) yield* Console.log("servers and load share all cores here: there is no taskset")
+    const installed = yield* look
+    yield* Console.log("")
+    const rows: Array<Row> = []
+    for (const part of parts) {
+      if (part.scenarios.some(wants)) rows.push(...(yield* part.run({ isQuick, wants, installed })))
+    }
+    yield* Console.log(judge(rows).join("\n"))
+  })

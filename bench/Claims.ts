@@ -1,0 +1,93 @@
+/** What is promised of the figures, each as a ratio of two that were measured beside each other in this run. */
+import type { Row } from "./parts/Part.js"
+import * as Rounds from "./parts/Rounds.js"
+
+type Figure = "cpu" | "p99" | "memory"
+
+/** That a figure of ours is at most `limit` times the same figure of another. */
+interface Ratio {
+  readonly scenario: string
+  readonly members: number
+  readonly figure: Figure
+  readonly ours?: Rounds.Contender
+  readonly theirs: Rounds.Contender
+  readonly limit: number
+}
+
+const ratios: ReadonlyArray<Ratio> = [
+  { scenario: "fanout", members: 1000, figure: "cpu", theirs: Rounds.bareAlike, limit: 1.5 },
+  ...[Rounds.redis, Rounds.nats, Rounds.ngIrcd, Rounds.inspIrcd].map(
+    (theirs): Ratio => ({ scenario: "fanout", members: 1000, figure: "cpu", theirs, limit: 1 })
+  ),
+  { scenario: "fanout", members: 100, figure: "cpu", theirs: Rounds.redis, limit: 1 },
+  { scenario: "single", members: 100, figure: "cpu", theirs: Rounds.ngIrcd, limit: 1 },
+  ...[100, 1000].map(
+    (members): Ratio => ({
+      scenario: "fanout",
+      members,
+      figure: "cpu",
+      ours: Rounds.oursDurable,
+      theirs: Rounds.ours,
+      limit: 1.5
+    })
+  ),
+  { scenario: "fanout", members: 10, figure: "cpu", theirs: Rounds.original, limit: 1 / 3 },
+  ...[100, 1000].flatMap((members) =>
+    [Rounds.bareAlike, Rounds.bare].flatMap(
+      (theirs): ReadonlyArray<Ratio> => [
+        { scenario: "rate", members, figure: "cpu", theirs, limit: 1.25 },
+        { scenario: "rate", members, figure: "p99", theirs, limit: 1.5 }
+      ]
+    )
+  )
+]
+
+/** Most memory (KiB) for a member that is idle. */
+const idleLimit = 24
+
+/** Where the CPU time of a delivery must not rise from each to the next. */
+const growth = [
+  ["fanout", 100],
+  ["fanout", 1000],
+  ["growth", 5000]
+] as const
+
+const names: Record<Figure, string> = { cpu: "CPU a delivery", p99: "p99", memory: "memory a member" }
+
+const verdict = (isMet: boolean) => (isMet ? "met    " : "not met")
+
+/** A line for each promise of which there are figures. */
+export const judge = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
+  const find = (scenario: string, members: number, { server }: Rounds.Contender) =>
+    rows.find((row) => row.scenario === scenario && row.members === members && row.server === server)
+
+  const compared = ratios.flatMap(({ figure, limit, members, ours: who = Rounds.ours, scenario, theirs }) => {
+    const [ours, other] = [find(scenario, members, who), find(scenario, members, theirs)]
+    if (ours === undefined || other === undefined) return []
+    const [a, b] = [ours[figure], other[figure]]
+    return [
+      `${verdict(a / b <= limit)}  ${scenario}, ${members} members: ${names[figure]} of ${who.server} is ` +
+        `${(a / b).toFixed(2)} times that of ${theirs.server} (${Rounds.number(a)} to ${Rounds.number(b)}; at most ${limit.toFixed(2)})`
+    ]
+  })
+
+  const costs = growth.flatMap(([scenario, members]) => find(scenario, members, Rounds.ours)?.cpu ?? [])
+  const grown =
+    costs.length < growth.length
+      ? []
+      : [
+          `${verdict(costs.every((cost, i) => i === 0 || cost <= (costs[i - 1] ?? 0)))}  ` +
+            `CPU a delivery does not rise with ${growth.map(([, members]) => members).join(", ")} members: ` +
+            costs.map(Rounds.number).join(", ")
+        ]
+
+  const idle = find("idle", 10_000, Rounds.ours)
+  const small =
+    idle === undefined
+      ? []
+      : [
+          `${verdict(idle.memory <= idleLimit)}  idle, ${idle.members} members: ${idle.memory.toFixed(1)} KiB a ` +
+            `connection (at most ${idleLimit})`
+        ]
+  return [...compared, ...grown, ...small]
+}

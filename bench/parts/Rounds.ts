@@ -1,0 +1,165 @@
+/**
+ * Servers measured beside each other: all are started and all members join; then each is put under the load in its turn,
+ * and that again and again, so that whatever else the machine does comes to all of them. Figures are medians.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { Load, Measured } from "../load/Load.js"
+import { usualSize } from "../load/Texts.js"
+import * as Trial from "../load/Trial.js"
+import type { Name } from "../peers/Peers.js"
+import { median } from "../utils/Statistics.js"
+import * as Table from "../utils/Table.js"
+import type { Row } from "./Part.js"
+
+/** A server with texts of 100 bytes, or of as many bytes as ours takes on the wire for one of those. */
+export interface Contender {
+  readonly server: string
+  readonly peer: Name
+  readonly texts: "usual" | "ours"
+}
+
+export const ours: Contender = { server: "fernet-chat", peer: "memory", texts: "usual" }
+export const oursDurable: Contender = { server: "fernet-chat, durable", peer: "durable", texts: "usual" }
+export const bare: Contender = { server: "bare Node, 100 B", peer: "bare", texts: "usual" }
+export const bareAlike: Contender = { server: "bare Node, our bytes", peer: "bare", texts: "ours" }
+export const bareTls: Contender = { server: "bare Node, TLS 1.3, 100 B", peer: "tls", texts: "usual" }
+export const redis: Contender = { server: "Redis", peer: "redis", texts: "usual" }
+export const nats: Contender = { server: "NATS", peer: "nats", texts: "usual" }
+export const ngIrcd: Contender = { server: "ngIRCd", peer: "ngircd", texts: "usual" }
+export const inspIrcd: Contender = { server: "InspIRCd", peer: "inspircd", texts: "usual" }
+export const original: Contender = { server: "the original, in Python", peer: "original", texts: "usual" }
+
+export interface Scenario {
+  readonly name: string
+  readonly title: string
+  readonly load: Omit<Load, "size">
+  readonly rounds: number
+  readonly members: ReadonlyArray<number>
+  /** Ours comes first: the others need to know its bytes. */
+  readonly contenders: ReadonlyArray<Contender>
+}
+
+/** How long (s) a load is on before it is measured. */
+const warmUp = 0.4
+
+/** The generator is the bottleneck when it has no more CPU time than this share of the time, and the server has. */
+const full = 0.9
+
+const toRow = (
+  { name }: Scenario,
+  { server }: Contender,
+  members: number,
+  { memory }: Trial.Trial,
+  all: ReadonlyArray<Measured>
+): Row => {
+  const of = (figure: (measured: Measured) => number) => median(all.map(figure))
+  const busy = of(({ loadCpu, seconds }) => loadCpu / seconds / 1e6)
+  return {
+    scenario: name,
+    server,
+    members,
+    rate: of(({ deliveries, seconds }) => deliveries / seconds),
+    cpu: of(({ deliveries, serverCpu }) => serverCpu / deliveries),
+    p50: of(({ p50 }) => p50),
+    p99: of(({ p99 }) => p99),
+    memory,
+    isLoadBound: busy >= full && of(({ seconds, serverCpu }) => serverCpu / seconds / 1e6) < busy
+  }
+}
+
+/** Puts all contenders that have joined under the load of one scenario. */
+const compare = Effect.fnUntraced(function* (
+  scenario: Scenario,
+  members: number,
+  trials: ReadonlyMap<Name, Trial.Trial>
+) {
+  const measured = new Map<Contender, Array<Measured>>()
+  const failed = new Set<Contender>()
+  let bytes = usualSize
+  for (let round = 0; round <= scenario.rounds; round++) {
+    for (const contender of scenario.contenders) {
+      const trial = trials.get(contender.peer)
+      if (trial === undefined || failed.has(contender)) continue
+      // Its line ends with a byte that is no text.
+      const size = contender.texts === "ours" ? Math.round(bytes) - 1 : usualSize
+      // The first round is for warming up.
+      const seconds = round === 0 ? Math.min(warmUp, scenario.load.seconds) : scenario.load.seconds
+      const result = yield* Effect.either(trial.run({ ...scenario.load, seconds, size }))
+      if (Either.isLeft(result)) {
+        failed.add(contender)
+        yield* Console.log(`nothing measured (${scenario.name}): ${result.left.message}`)
+        continue
+      }
+      if (contender === ours) bytes = result.right.bytes
+      if (round > 0) measured.set(contender, [...(measured.get(contender) ?? []), result.right])
+    }
+  }
+  return scenario.contenders.flatMap((contender) => {
+    const [all, trial] = [measured.get(contender), trials.get(contender.peer)]
+    const isWhole = all !== undefined && trial !== undefined && !failed.has(contender)
+    return isWhole ? [toRow(scenario, contender, members, trial, all)] : []
+  })
+})
+
+/** Starts whom the scenarios need, joins so many members each, and measures. */
+const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenario>, members: number) {
+  const due = scenarios.filter((scenario) => scenario.members.includes(members))
+  const trials = new Map<Name, Trial.Trial>()
+  const names = new Set(due.flatMap(({ contenders }) => contenders.map(({ peer }) => peer)))
+  // Only as many as ever talk: who may talk and does not hear itself costs the generator more.
+  const speakers = Math.max(...due.map(({ load }) => load.speakers))
+  yield* Effect.forEach(
+    names,
+    (name) =>
+      Effect.matchEffect(Trial.start(name, members, speakers), {
+        onFailure: ({ message }) => Console.log(`nothing measured: ${message}`),
+        onSuccess: (trial) => Effect.sync(() => void trials.set(name, trial))
+      }),
+    { concurrency: 3, discard: true }
+  )
+  return (yield* Effect.forEach(due, (scenario) => compare(scenario, members, trials))).flat()
+}, Effect.scoped)
+
+/** Three figures of it, or more where they are whole. */
+export const number = (value: number): string =>
+  Number.isInteger(value) || value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3)
+
+const headings = ["", "members", "deliveries/s", "CPU µs/delivery", "p50 ms", "p99 ms", "KiB/connection", ""]
+
+export const render = (title: string, rows: ReadonlyArray<Row>): string =>
+  Table.render(
+    title,
+    headings,
+    rows.map(({ cpu, isLoadBound, members, memory, p50, p99, rate, server }) => [
+      server,
+      number(members),
+      number(rate),
+      number(cpu),
+      number(p50),
+      number(p99),
+      // What few members take is lost in what the server takes by itself.
+      members < 1000 ? "-" : number(memory),
+      isLoadBound ? "generator was the bottleneck" : ""
+    ])
+  )
+
+/** Measures scenarios, those with as many members together; prints a table of each. */
+export const run = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenario>, installed: ReadonlySet<Name>) {
+  const wanted = scenarios.map((scenario) => ({
+    ...scenario,
+    contenders: scenario.contenders.filter(({ peer }) => installed.has(peer))
+  }))
+  const sizes = new Set(wanted.flatMap(({ members }) => members).toSorted((a, b) => a - b))
+  const rows = (yield* Effect.forEach(sizes, (members) => withMembers(wanted, members))).flat()
+  for (const { name, title } of wanted) {
+    yield* Console.log(
+      render(
+        title,
+        rows.filter(({ scenario }) => scenario === name)
+      )
+    )
+  }
+  return rows
+})
