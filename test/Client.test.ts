@@ -284,7 +284,7 @@ describe("a client", () => {
   const again = Effect.fnUntraced(function* (server: Pair["server"]) {
     yield* Effect.forkDaemon(server.transport.end)
     const accepting = yield* Effect.fork(RawServer.accept)
-    yield* Effect.repeat(Effect.yieldNow(), { times: 200 })
+    yield* Room.settle
     yield* TestClock.adjust("1 second")
     const next = yield* Fiber.join(accepting)
     return { next, nick: Option.getOrThrow(yield* next.next)[0] }
@@ -322,7 +322,7 @@ describe("a client", () => {
         yield* goodbye(next)
         expect(nick).toMatchObject({ _tag: "Nick", after: 1 })
         next.send({ ...back, head: 1, after: 1, acked: 0 }, { _tag: "Members", members: [{ member: 1, nick: "ada" }] })
-        yield* Effect.repeat(Effect.yieldNow(), { times: 200 })
+        yield* Room.settle
         expect(yield* client.status.get).toEqual({ _tag: "Online" })
       })
     )
@@ -412,7 +412,7 @@ describe("a client", () => {
       Effect.gen(function* () {
         const { server } = yield* pair
         for (let at = 1; at <= 5_000; at++) server.send({ _tag: "Ping", at, last: 1 })
-        yield* Effect.repeat(Effect.yieldNow(), { times: 12_000 })
+        yield* Room.settle
         let pongs = 0
         let newest = 0
         while (newest < 5_000) {

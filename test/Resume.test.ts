@@ -24,7 +24,7 @@ const provided = <A, E>(
 const newLog = Effect.provide(Log.Log, Log.layerMemory())
 
 /** Lets everybody do what there is to do now, whatever the clock says. */
-const settle = Effect.repeat(Effect.yieldNow(), { times: 2_000 })
+const { settle } = Room
 
 /** Waits until a client is in that state, while time goes on. */
 const until = (client: Client.Shape, tag: Presence.Status["_tag"]): Effect.Effect<Presence.Status> =>
@@ -291,6 +291,7 @@ describe("a server that is started again", () => {
         const log = yield* Effect.provide(Log.Log, Log.layerMemory({ capacity: 10 }))
         yield* network.serve(log)
         const ada = yield* Room.join("ada")
+        yield* shorts(ada, 1)
         yield* lose(ada)
         yield* network.setReachable(true)
         const bob = yield* Room.join("bob")

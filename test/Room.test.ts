@@ -81,7 +81,7 @@ describe("a broadcast", () => {
       const saying = yield* Effect.fork(
         Effect.forEach(Arr.range(1, 500), (i) => ada.say(`text ${i}`), { concurrency: "unbounded" })
       )
-      yield* Effect.repeat(Effect.yieldNow(), { times: 10_000 })
+      yield* Room.settle
       yield* gate.open
       yield* Fiber.join(saying)
       expect(Arr.reduce(batches, 0, (sum, size) => sum + size)).toBe(501)
@@ -99,7 +99,7 @@ describe("a broadcast", () => {
       yield* gate.close
       const said = yield* Deferred.make<number>()
       yield* Effect.fork(Effect.flatMap(Room.say(ada, "kept first"), ({ n }) => Deferred.succeed(said, n)))
-      yield* Effect.repeat(Effect.yieldNow(), { times: 1000 })
+      yield* Room.settle
       expect(yield* Deferred.poll(said)).toEqual(Option.none())
       expect(yield* Room.entries(ada, 1, Room.short)).toEqual(["ada Joined"])
       yield* gate.open

@@ -36,6 +36,11 @@ export class Hub {
     this.live.delete(link)
   }
 
+  /** How many sessions are live. */
+  get size(): number {
+    return this.live.size
+  }
+
   /** The one encryption of events for all live sessions; nothing where there are none. */
   seal(events: Arr.NonEmptyReadonlyArray<Protocol.Event>): Uint8Array | undefined {
     return this.live.size === 0 ? undefined : Wire.groupLines(this.fernet, this.key, this.rekey.epoch, events)

@@ -38,11 +38,10 @@ export interface Limits {
 export const defaultLimits: Limits = { history: 100, maxUnsent: 1024 * 1024, queue: 1024, grace: "30 seconds" }
 
 /**
- * How long those who come and go may wait to be announced, in multiples of the time that the last batch took, and in ms
- * at most: in a large room to tell all of one newcomer takes as long as to tell them of fifty.
+ * How long (ms) after the last batch those who come and go are announced, where so many are live: to tell all of one
+ * newcomer takes as long as to tell them of fifty, about 10 µs each, and that is to take a fourth of the time at most.
  */
-const patience = 3
-const maxPatience = 100
+const patience = (live: number): number => Math.min(3 * Math.floor(live / 100), 100)
 
 /** Whether somebody waits for an answer to it, or for what is told of it. */
 const isUrgent = (item: Item): boolean => {
@@ -269,16 +268,14 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   })
 
   let held: ReadonlyArray<Item> = []
-  /** When (ms) the last batch began, and when it was done. */
-  let begun = 0
+  /** When (ms) the last batch was done. */
   let rested = 0
   const fiber = yield* Effect.gen(function* () {
     yield* some.await
     // What other sockets have brought by now goes into the same batch.
     yield* nextTurn
-    const wait = Math.min(patience * (rested - begun), maxPatience) - ((yield* now) - rested)
+    const wait = rested + patience(hub.size) - (yield* now)
     if (wait > 0) yield* Effect.timeoutOption(urgent.await, wait)
-    begun = yield* now
     const items = waiting
     waiting = []
     some.unsafeClose()

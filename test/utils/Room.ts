@@ -37,6 +37,11 @@ export type Services = Server.Server | Transport.Listener | Transport.Dialer | L
 /** Lets the event loop turn once, whatever the clock says: what waits for the network gets its turn. */
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
+/** Lets everything happen that waits for no more than the event loop. */
+export const settle = Effect.repeat(Effect.zipRight(turn, Effect.repeat(Effect.yieldNow(), { times: 100 })), {
+  times: 50
+})
+
 /** Looks again and again until `done`, for as long as the test may take. */
 export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, done: (seen: A) => boolean): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.zipRight(turn, look), (seen) => (done(seen) ? Effect.succeed(seen) : eventually(look, done)))
