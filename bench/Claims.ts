@@ -2,7 +2,7 @@
 import type { Row } from "./parts/Part.js"
 import * as Rounds from "./parts/Rounds.js"
 
-type Figure = "cpu" | "p99" | "memory"
+type Figure = "cpu" | "p99"
 
 /** That a figure of ours is at most `limit` times the same figure of another. */
 interface Ratio {
@@ -44,6 +44,7 @@ const ratios: ReadonlyArray<Ratio> = [
 
 /** Most memory (KiB) for a member that is idle. */
 const idleLimit = 24
+const idle = [1000, 10_000]
 
 /** Where the CPU time of a delivery must not rise from each to the next. */
 const growth = [
@@ -52,7 +53,7 @@ const growth = [
   ["growth", 5000]
 ] as const
 
-const names: Record<Figure, string> = { cpu: "CPU a delivery", p99: "p99", memory: "memory a member" }
+const names: Record<Figure, string> = { cpu: "CPU a delivery", p99: "p99" }
 
 const verdict = (isMet: boolean) => (isMet ? "met    " : "not met")
 
@@ -81,13 +82,11 @@ export const judge = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
             costs.map(Rounds.number).join(", ")
         ]
 
-  const idle = find("idle", 10_000, Rounds.ours)
-  const small =
-    idle === undefined
-      ? []
-      : [
-          `${verdict(idle.memory <= idleLimit)}  idle, ${idle.members} members: ${idle.memory.toFixed(1)} KiB a ` +
-            `connection (at most ${idleLimit})`
-        ]
+  const small = idle.flatMap((members) => {
+    const memory = find("idle", members, Rounds.ours)?.memory
+    if (memory === undefined) return []
+    const size = `${memory.toFixed(1)} KiB a connection (at most ${idleLimit})`
+    return [`${verdict(memory <= idleLimit)}  idle, ${members} members: ${size}`]
+  })
   return [...compared, ...grown, ...small]
 }

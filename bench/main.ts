@@ -6,9 +6,11 @@
  *     npm run bench -- --quick
  *     npm run bench -- --only fanout
  */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 
 const [, , ...args] = process.argv
 // The load is this same program, and needs nothing of the rest.
 const { run } = args[0] === "load" ? await import("./load/Generator.js") : await import("./Bench.js")
-await Effect.runPromise(Effect.scoped(run(args)))
+// However it ends, the servers end with it.
+NodeRuntime.runMain(Effect.scoped(run(args)), { disablePrettyLogger: true })

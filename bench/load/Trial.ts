@@ -2,7 +2,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Peer, Server } from "../peers/Peer.js"
+import type { Peer } from "../peers/Peer.js"
 import * as Peers from "../peers/Peers.js"
 import * as Child from "../utils/Child.js"
 import * as Process from "../utils/Process.js"
@@ -14,29 +14,19 @@ export class TrialError extends Data.TaggedError("TrialError")<{ readonly messag
 export interface Trial {
   /** How long all members together took to join. */
   readonly joinSeconds: number
-  /** Memory (KiB) that the server has for a member, now that they have joined and nobody talks. */
-  readonly memory: number
+  /** Memory (KiB) that the server has for a member. To be asked when nobody has talked for {@link restTime}. */
+  readonly memory: Effect.Effect<number>
   readonly run: (load: Load) => Effect.Effect<Measured, TrialError>
 }
 
+/** How long V8 keeps the memory in which objects are young, 32 MiB, after it has last needed it. */
+export const restTime = "10 seconds"
+
+/** How long letting go of garbage takes. */
+const collectTime = "500 millis"
+
 /** This program as it was built: it is started again in other roles. */
 const program = new URL("main.js", import.meta.url).href
-
-/** A server is quiet when it has used less CPU time (µs) than this in a tenth of a second. */
-const quiet = 1000
-
-/** Waits until a server has done what it had to do, and let go of what it no longer needs; what memory (KiB) it has then. */
-const memoryOf = (peer: Peer, server: Server): Effect.Effect<number> =>
-  Effect.gen(function* () {
-    if (peer.collect !== undefined) yield* peer.collect(server)
-    let used = Number.POSITIVE_INFINITY
-    for (let tries = 0; used > quiet && tries < 50; tries++) {
-      const before = Process.cpu(server.pid)
-      yield* Effect.sleep("100 millis")
-      used = Process.cpu(server.pid) - before
-    }
-    return Process.memory(server.pid)
-  })
 
 /** Starts a server and joins its members, of whom the first few may talk, for the life of the Scope. */
 export const start = (
@@ -48,7 +38,12 @@ export const start = (
     const peer: Peer = Peers.peers[name]
     const fail = (reason: string) => new TrialError({ message: `${peer.name}, ${members} members: ${reason}` })
     const server = yield* peer.start(members)
-    const empty = yield* memoryOf(peer, server)
+    const memory = Effect.gen(function* () {
+      if (peer.collect !== undefined) yield* peer.collect(server)
+      yield* Effect.sleep(collectTime)
+      return Process.memory(server.pid)
+    })
+    const empty = yield* memory
     const generator = yield* Child.startOn<Request, Report>(Process.loadCore, program, "load")
 
     /** Asks the generator for something, and gives what it answers with. */
@@ -63,7 +58,7 @@ export const start = (
     const joined = yield* ask({ _tag: "Join", target: { peer: name, members, speakers, ...server } }, "Joined")
     return {
       joinSeconds: joined.seconds,
-      memory: ((yield* memoryOf(peer, server)) - empty) / members,
+      memory: Effect.map(memory, (full) => (full - empty) / members),
       run: (load) => Effect.map(ask({ _tag: "Run", load }, "Measured"), ({ measured }) => measured)
     }
   })

@@ -1,26 +1,30 @@
 /** What it costs to tell everybody: the same texts through every server. */
+import * as Idle from "./Idle.js"
 import type { Part } from "./Part.js"
 import * as Rounds from "./Rounds.js"
 
+const everyone: ReadonlyArray<Rounds.Contender> = [
+  Rounds.ours,
+  Rounds.bareAlike,
+  Rounds.bare,
+  Rounds.oursDurable,
+  Rounds.bareTls,
+  Rounds.redis,
+  Rounds.nats,
+  Rounds.ngIrcd,
+  Rounds.inspIrcd,
+  Rounds.original
+]
+
 const scenarios: ReadonlyArray<Rounds.Scenario> = [
+  { ...Idle.scenario, members: [1000], contenders: everyone.filter((each) => each !== Rounds.bareAlike) },
   {
     name: "fanout",
     title: "full load: 4 members talk, 64 texts of each in flight, several a frame",
     load: { speakers: 4, framing: "packed", pace: { _tag: "Window", texts: 64 }, seconds: 0.5 },
     rounds: 3,
     members: [10, 100, 1000],
-    contenders: [
-      Rounds.ours,
-      Rounds.bareAlike,
-      Rounds.bare,
-      Rounds.oursDurable,
-      Rounds.bareTls,
-      Rounds.redis,
-      Rounds.nats,
-      Rounds.ngIrcd,
-      Rounds.inspIrcd,
-      Rounds.original
-    ]
+    contenders: everyone
   },
   {
     name: "single",

@@ -14,8 +14,8 @@ export interface Row {
   /** Latency (ms). */
   readonly p50: number
   readonly p99: number
-  /** Memory (KiB) of the server a member. */
-  readonly memory: number
+  /** Memory (KiB) of the server a member, where that is measured. */
+  readonly memory: number | undefined
   /** Whether the generator had no more time, and the server had. */
   readonly isLoadBound: boolean
 }

@@ -36,10 +36,15 @@ export interface Scenario {
   readonly title: string
   readonly load: Omit<Load, "size">
   readonly rounds: number
+  /** Whether the memory of a member is measured, before anybody talks: these scenarios come first. */
+  readonly isIdle?: boolean
   readonly members: ReadonlyArray<number>
   /** Ours comes first: the others need to know its bytes. */
   readonly contenders: ReadonlyArray<Contender>
 }
+
+/** Servers that are started and joined at a time: some wait, and some are busy. */
+const startAtATime = 2
 
 /** How long (s) a load is on before it is measured. */
 const warmUp = 0.4
@@ -51,7 +56,7 @@ const toRow = (
   { name }: Scenario,
   { server }: Contender,
   members: number,
-  { memory }: Trial.Trial,
+  memory: number | undefined,
   all: ReadonlyArray<Measured>
 ): Row => {
   const of = (figure: (measured: Measured) => number) => median(all.map(figure))
@@ -76,6 +81,11 @@ const compare = Effect.fnUntraced(function* (
   trials: ReadonlyMap<Name, Trial.Trial>
 ) {
   const measured = new Map<Contender, Array<Measured>>()
+  const memory = new Map<Name, number>()
+  if (scenario.isIdle === true) {
+    yield* Effect.sleep(Trial.restTime)
+    for (const [name, trial] of trials) memory.set(name, yield* trial.memory)
+  }
   const failed = new Set<Contender>()
   let bytes = usualSize
   for (let round = 0; round <= scenario.rounds; round++) {
@@ -97,9 +107,9 @@ const compare = Effect.fnUntraced(function* (
     }
   }
   return scenario.contenders.flatMap((contender) => {
-    const [all, trial] = [measured.get(contender), trials.get(contender.peer)]
-    const isWhole = all !== undefined && trial !== undefined && !failed.has(contender)
-    return isWhole ? [toRow(scenario, contender, members, trial, all)] : []
+    const all = measured.get(contender)
+    if (all === undefined || failed.has(contender)) return []
+    return [toRow(scenario, contender, members, memory.get(contender.peer), all)]
   })
 })
 
@@ -117,7 +127,7 @@ const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenar
         onFailure: ({ message }) => Console.log(`nothing measured: ${message}`),
         onSuccess: (trial) => Effect.sync(() => void trials.set(name, trial))
       }),
-    { concurrency: 3, discard: true }
+    { concurrency: startAtATime, discard: true }
   )
   return (yield* Effect.forEach(due, (scenario) => compare(scenario, members, trials))).flat()
 }, Effect.scoped)
@@ -139,8 +149,7 @@ export const render = (title: string, rows: ReadonlyArray<Row>): string =>
       number(cpu),
       number(p50),
       number(p99),
-      // What few members take is lost in what the server takes by itself.
-      members < 1000 ? "-" : number(memory),
+      memory === undefined ? "-" : number(memory),
       isLoadBound ? "generator was the bottleneck" : ""
     ])
   )
