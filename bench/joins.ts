@@ -20,4 +20,4 @@ const isPart = (name: string): name is keyof typeof parts => Object.hasOwn(parts
 const program: Effect.Effect<void, unknown, Scope.Scope | Fernet.Fernet> = isPart(part)
   ? parts[part]
   : Effect.dieMessage(`there is no ${part}: it is costs or crowds`)
-await Effect.runPromise(program.pipe(Effect.scoped, Effect.timeout("3 minutes"), Effect.provide(Fernet.layer)))
+await Effect.runPromise(program.pipe(Effect.scoped, Effect.timeout("5 minutes"), Effect.provide(Fernet.layer)))

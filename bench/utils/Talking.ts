@@ -48,11 +48,11 @@ export const run = Effect.gen(function* () {
   let window: Window = { latencies: [], waiting: 0 }
   let turn = 0
   const say = Effect.gen(function* () {
-    const { say } = yield* Effect.fromNullable(members[turn++ % members.length])
+    const member = yield* Effect.fromNullable(members[turn++ % members.length])
     const into = window
     const from = yield* now
     into.waiting += 1
-    yield* say
+    yield* member.say
     into.waiting -= 1
     into.latencies.push((yield* now) - from)
   })
