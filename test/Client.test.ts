@@ -172,8 +172,8 @@ describe("joining fails with a reason that tells what to do", () => {
           Effect.gen(function* () {
             const transport = yield* Effect.flatMap(Transport.Listener, ({ accept }) => accept)
             const [hello = ""] = yield* Stream.runCollect(Stream.take(transport.lines, 1))
-            const setup = { psk: Room.serverKeys[0], prologue: Buffer.from("fernet-chat/1") }
-            const accepted = yield* Noise.accept(setup, Buffer.from(hello, "base64url"))
+            const start = Noise.begin({ psk: Room.serverKeys[0], prologue: Buffer.from("fernet-chat/1") })
+            const accepted = yield* Noise.accept(start, Buffer.from(hello, "base64url"))
             const payload = Buffer.from('{"versions":[2,3]}')
             const { message } = yield* Noise.respond(accepted, new Uint8Array(32).fill(1), payload)
             const padding = "=".repeat((3 - (message.length % 3)) % 3)

@@ -12,7 +12,7 @@ import { keyFilledWith, keyOf, session as published, utf8 } from "./utils/Vector
 const key = keyOf<"server">(published.serverKey)
 const other = keyFilledWith<"server">(9)
 const [clientEphemeral, serverEphemeral] = [published.initiatorEphemeralHex, published.responderEphemeralHex]
-const setup: Noise.Setup = { psk: key, prologue: utf8(published.prologue) }
+const start = Noise.begin({ psk: key, prologue: utf8(published.prologue) })
 
 const shown = ({ down, up }: Handshake.Session) => ({ up: Keys.toBase64Url(up), down: Keys.toBase64Url(down) })
 const publishedKeys = { up: published.up, down: published.down }
@@ -22,7 +22,7 @@ const respond = (line: string, keys: Keys.Ring<Keys.ServerKey> = [key]) =>
 
 /** The first line of a client that says `payload` instead of what ours says, and the Noise state behind it. */
 const clientSaying = (payload: string) => {
-  const initiated = Noise.initiate(setup, clientEphemeral, utf8(payload))
+  const initiated = Noise.initiate(start, clientEphemeral, utf8(payload))
   return { initiated, line: Base64Url.encode(initiated.message) }
 }
 
@@ -31,7 +31,7 @@ const toldByServer = (payload: string) => {
   const client = Handshake.initiate(key, clientEphemeral)
   return Effect.gen(function* () {
     const message = Option.getOrThrow(Base64Url.decode(client.line))
-    const answer = yield* Noise.respond(yield* Noise.accept(setup, message), serverEphemeral, utf8(payload))
+    const answer = yield* Noise.respond(yield* Noise.accept(start, message), serverEphemeral, utf8(payload))
     return { told: client.complete(Base64Url.encode(answer.message)), session: answer.session }
   })
 }
@@ -62,7 +62,7 @@ describe("the published session", () => {
 
   it.effect("its payloads and its handshake hash are those of the Noise messages in the lines", () =>
     Effect.gen(function* () {
-      const accepted = yield* Noise.accept(setup, Option.getOrThrow(Base64Url.decode(published.line1)))
+      const accepted = yield* Noise.accept(start, Option.getOrThrow(Base64Url.decode(published.line1)))
       expect(Buffer.from(accepted.payload).toString()).toBe(published.payload1)
       const answer = yield* Noise.respond(accepted, serverEphemeral, utf8(published.payload2))
       expect(Base64Url.encode(answer.message)).toBe(published.line2)
@@ -217,7 +217,7 @@ describe("the payloads of a handshake", () => {
   it.effect("a payload that is not UTF-8 is refused", () =>
     Effect.gen(function* () {
       const bytes = Uint8Array.from([...utf8('{"versions":[1],"x":"'), 0xff, ...utf8('"}')])
-      const { message } = Noise.initiate(setup, clientEphemeral, bytes)
+      const { message } = Noise.initiate(start, clientEphemeral, bytes)
       expect((yield* Effect.flip(respond(Base64Url.encode(message)))).reason).toBe("payload")
     })
   )

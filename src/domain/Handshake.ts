@@ -44,6 +44,16 @@ const decodeAnswer = Json.open(
 
 const prologue = Buffer.from("fernet-chat/1")
 
+// A server shakes hands with few keys, many times.
+const starts = new WeakMap<Keys.ServerKey, Noise.Start>()
+const startOf = (psk: Keys.ServerKey): Noise.Start => {
+  const known = starts.get(psk)
+  if (known !== undefined) return known
+  const start = Noise.begin({ psk, prologue })
+  starts.set(psk, start)
+  return start
+}
+
 const fail = (reason: HandshakeError["reason"], offered: ReadonlyArray<number> = []) =>
   new HandshakeError({ reason, offered })
 
@@ -57,7 +67,7 @@ const toSession = (session: Noise.Session): Session => ({
 
 /** The client's side: the line to send, and what to do with the answer. `ephemeral` is 32 fresh random bytes. */
 export const initiate = (key: Keys.ServerKey, ephemeral: Uint8Array) => {
-  const initiated = Noise.initiate({ psk: key, prologue }, ephemeral, Json.encode({ versions }))
+  const initiated = Noise.initiate(startOf(key), ephemeral, Json.encode({ versions }))
   return {
     line: Base64Url.encode(initiated.message),
     complete: (answer: string): Either.Either<Session, HandshakeError> =>
@@ -89,7 +99,7 @@ export const respond = (
   Either.gen(function* () {
     const message = yield* decodeLine(line)
     const accepted = yield* Either.fromOption(
-      Arr.findFirst(keys, (psk) => Either.getRight(Noise.accept({ psk, prologue }, message))),
+      Arr.findFirst(keys, (psk) => Either.getRight(Noise.accept(startOf(psk), message))),
       () => fail("noise")
     )
     const offer = yield* Either.mapLeft(decodeOffer(accepted.payload), () => fail("payload"))

@@ -53,9 +53,18 @@ const sha256 = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   return hash.digest()
 }
 
+const hmac = (key: Uint8Array, ...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const mac = Crypto.createHmac("sha256", key)
+  for (const part of parts) mac.update(part)
+  return mac.digest()
+}
+
+// Section 4.3 of the specification, as it stands there: `hkdfSync` does the same and costs more.
 const hkdf = (chain: Uint8Array, material: Uint8Array, outputs: 2 | 3): ReadonlyArray<Uint8Array> => {
-  const bytes = Buffer.from(Crypto.hkdfSync("sha256", material, chain, empty, outputs * keyLength))
-  return Array.from({ length: outputs }, (_, i) => bytes.subarray(i * keyLength, (i + 1) * keyLength))
+  const key = hmac(chain, material)
+  const all: Array<Uint8Array> = []
+  for (let i = 1; i <= outputs; i++) all.push(hmac(key, all.at(-1) ?? empty, Uint8Array.of(i)))
+  return all
 }
 
 const mixHash = (state: Symmetric, data: Uint8Array): Symmetric => ({ ...state, hash: sha256(state.hash, data) })
@@ -96,19 +105,31 @@ const decryptAndHash = (
     catch: () => new NoiseError({ reason: "not-authentic" })
   })
 
-// RFC 8410: what stands before the 32 raw bytes of an X25519 key in DER.
-const privatePrefix = Buffer.from("302e020100300506032b656e04220420", "hex")
-const publicPrefix = Buffer.from("302a300506032b656e032100", "hex")
-
 interface Ephemeral {
   readonly secret: Crypto.KeyObject
   readonly point: Uint8Array
 }
 
-const ephemeralFrom = (secret: Uint8Array): Ephemeral => {
-  const key = Crypto.createPrivateKey({ key: Buffer.concat([privatePrefix, secret]), format: "der", type: "pkcs8" })
-  const point = Crypto.createPublicKey(key).export({ format: "der", type: "spki" }).subarray(publicPrefix.length)
-  return { secret: key, point }
+// Keys go in and out as JSON Web Keys (RFC 8037): as DER, node takes ten times longer to read one.
+const curve = { kty: "OKP", crv: "X25519" }
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url")
+
+// RFC 8410: what stands before the 32 raw bytes of an X25519 secret in DER.
+const secretPrefix = Buffer.from("302e020100300506032b656e04220420", "hex")
+
+const readSecret = (secret: Uint8Array): Crypto.KeyObject => {
+  try {
+    return Crypto.createPrivateKey({ key: { ...curve, d: text(secret), x: "" }, format: "jwk" })
+  } catch {
+    // From version 26 on, node wants the point beside the secret, which is what this is to give: DER does without.
+    return Crypto.createPrivateKey({ key: Buffer.concat([secretPrefix, secret]), format: "der", type: "pkcs8" })
+  }
+}
+
+const ephemeralFrom = (bytes: Uint8Array): Ephemeral => {
+  const secret = readSecret(bytes)
+  const { x = "" } = Crypto.createPublicKey(secret).export({ format: "jwk" })
+  return { secret, point: Buffer.from(x, "base64url") }
 }
 
 const diffieHellman = (own: Ephemeral, point: Uint8Array): Either.Either<Uint8Array, NoiseError> =>
@@ -116,20 +137,22 @@ const diffieHellman = (own: Ephemeral, point: Uint8Array): Either.Either<Uint8Ar
     try: () =>
       Crypto.diffieHellman({
         privateKey: own.secret,
-        publicKey: Crypto.createPublicKey({
-          key: Buffer.concat([publicPrefix, point]),
-          format: "der",
-          type: "spki"
-        })
+        publicKey: Crypto.createPublicKey({ key: { ...curve, x: text(point) }, format: "jwk" })
       }),
     // OpenSSL refuses a point whose shared secret would be all zeros.
     catch: () => new NoiseError({ reason: "low-order-point" })
   })
 
-const begin = ({ prologue, psk }: Setup): Symmetric => {
+/** Where every handshake of a setup starts, the same each time: to be kept, and as secret as the psk. */
+export interface Start {
+  readonly symmetric: Symmetric
+}
+
+/** Mixes in all that is known before the first message. */
+export const begin = ({ prologue, psk }: Setup): Start => {
   const name = sha256(Buffer.from("Noise_NNpsk0_25519_ChaChaPoly_SHA256"))
   const start = mixHash({ chain: name, hash: name, key: empty }, prologue)
-  return mixKeyAndHash(start, Redacted.value(psk))
+  return { symmetric: mixKeyAndHash(start, Redacted.value(psk)) }
 }
 
 // With a psk in the pattern, `e` is mixed into the key as well as into the hash.
@@ -148,9 +171,9 @@ export interface Initiated {
 }
 
 /** Writes the first message. `ephemeral` is 32 fresh random bytes, used for this handshake only. */
-export const initiate = (setup: Setup, ephemeral: Uint8Array, payload: Uint8Array): Initiated => {
+export const initiate = (start: Start, ephemeral: Uint8Array, payload: Uint8Array): Initiated => {
   const own = ephemeralFrom(ephemeral)
-  const [symmetric, ciphertext] = encryptAndHash(mixEphemeral(begin(setup), own.point), payload)
+  const [symmetric, ciphertext] = encryptAndHash(mixEphemeral(start.symmetric, own.point), payload)
   return { message: Buffer.concat([own.point, ciphertext]), symmetric, ephemeral: own }
 }
 
@@ -167,10 +190,10 @@ const divide = (message: Uint8Array): Either.Either<readonly [Uint8Array, Uint8A
     : Either.right([message.subarray(0, keyLength), message.subarray(keyLength)])
 
 /** Reads the first message. It costs hashes and one MAC; no X25519 is spent on somebody without the psk. */
-export const accept = (setup: Setup, message: Uint8Array): Either.Either<Accepted, NoiseError> =>
+export const accept = (start: Start, message: Uint8Array): Either.Either<Accepted, NoiseError> =>
   Either.gen(function* () {
     const [point, ciphertext] = yield* divide(message)
-    const [symmetric, payload] = yield* decryptAndHash(mixEphemeral(begin(setup), point), ciphertext)
+    const [symmetric, payload] = yield* decryptAndHash(mixEphemeral(start.symmetric, point), ciphertext)
     return { payload, symmetric, point }
   })
 
