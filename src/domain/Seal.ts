@@ -8,6 +8,7 @@ import type * as Fernet from "./Fernet.js"
 import * as Json from "./Json.js"
 import type * as Keys from "./Keys.js"
 import * as Protocol from "./Protocol.js"
+import * as Shortcut from "./Shortcut.js"
 
 /** Most code points of a text. */
 export const maxText = 4_000
@@ -42,7 +43,7 @@ export const Sealed = Schema.Struct({
 })
 export type Sealed = typeof Sealed.Type
 
-const decode = Json.open(Sealed)
+const decode = Json.open(Sealed, Shortcut.isSealed)
 
 /** Seals under the first key of the ring. */
 export const seal = (fernet: Fernet.Shape, keys: Keys.Ring<Keys.MessageKey>, content: Sealed): Protocol.Sealed =>
