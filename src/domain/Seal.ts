@@ -59,13 +59,13 @@ export const open = (
   keys: Keys.Ring<Keys.MessageKey>,
   log: Protocol.LogId,
   chat: Protocol.Chat
-): Either.Either<Sealed, Broken> =>
-  fernet.decrypt(keys, chat.sealed).pipe(
-    Either.mapLeft((): Broken => "key"),
-    Either.flatMap((plaintext) => Either.mapLeft(decode(plaintext), (): Broken => "content")),
-    Either.filterOrLeft(
-      (content) =>
-        content.log === log && content.member === chat.member && content.n === chat.n && content.nick === chat.nick,
-      (): Broken => "mismatch"
-    )
-  )
+): Either.Either<Sealed, Broken> => {
+  const plaintext = fernet.decrypt(keys, chat.sealed)
+  if (Either.isLeft(plaintext)) return Either.left("key")
+  const opened = decode(plaintext.right)
+  if (Either.isLeft(opened)) return Either.left("content")
+  const content = opened.right
+  const fits =
+    content.log === log && content.member === chat.member && content.n === chat.n && content.nick === chat.nick
+  return fits ? Either.right(content) : Either.left("mismatch")
+}
