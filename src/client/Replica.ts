@@ -71,7 +71,23 @@ export const event = (state: State, event: Protocol.Event): Result => {
   if (event.seq !== state.last + 1) return fault("sequence", `event ${event.seq} came after ${state.last}`)
   const roster = event.seq > state.head ? Roster.apply(state.roster, event) : state.roster
   if (event._tag === "Chat") {
-    return Either.right({ ...state, last: event.seq, roster, said: Seen.text(state.said, event.member, event.n) })
+    const { asking, ended, group, head, log, member, missing, nick, said } = state
+    const next = Seen.text(said, event.member, event.n)
+    // Every text passes here: written out, for a spread costs more than the rest.
+    return Either.right<Present>({
+      _tag: "Present",
+      asking,
+      ended,
+      nick,
+      head,
+      missing,
+      roster,
+      group,
+      log,
+      member,
+      last: event.seq,
+      said: next
+    })
   }
   const next = { ...state, last: event.seq, roster }
   if (event._tag === "Renamed" && event.member === state.member && event.seq > state.head) {
