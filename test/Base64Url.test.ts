@@ -5,6 +5,13 @@ import * as Option from "effect/Option"
 import * as Base64Url from "../src/domain/Base64Url.js"
 import { plain } from "./utils/Vectors.js"
 
+/** What {@link Base64Url.write} makes of a text. */
+const written = (text: string): Option.Option<Uint8Array> => {
+  const into = Buffer.alloc(text.length)
+  const bytes = Base64Url.write(text, into)
+  return bytes === -1 ? Option.none() : Option.some(into.subarray(0, bytes))
+}
+
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 describe("Base64Url", () => {
@@ -25,11 +32,12 @@ describe("Base64Url", () => {
 
   it.prop(
     "a text is accepted exactly when encoding its bytes gives it back",
-    [fc.string({ unit: fc.constantFrom(..."AQgwEk_-=+/ \n%é"), maxLength: 9 })],
+    [fc.string({ unit: fc.constantFrom(..."AQgwEk_-=+/ \n%éŁ"), maxLength: 9 })],
     ([text]) => {
       const strict = Base64Url.encode(Buffer.from(text, "base64url")) === text
       expect(Base64Url.isCanonical(text)).toBe(strict)
       expect(Option.isSome(Base64Url.decode(text))).toBe(strict)
+      expect(written(text)).toEqual(Base64Url.decode(text))
     },
     { fastCheck: { numRuns: 2_000 } }
   )
@@ -41,6 +49,19 @@ describe("Base64Url", () => {
     expect(accepted("AA", "=")).toBe("AEIMQUYcgkosw048")
     expect(accepted("AAA", "")).toBe(alphabet)
   })
+
+  it.prop(
+    "one character put in another's place is judged the same way, in a text of any length",
+    [fc.uint8Array({ minLength: 1, maxLength: 3_000 }), fc.nat(), fc.constantFrom(..."+/= \n\t\u0000%éŁ😀")],
+    ([bytes, at, wrong]) => {
+      const text = Base64Url.encode(bytes)
+      expect(written(text)).toEqual(Option.some(Buffer.from(bytes)))
+      const place = at % text.length
+      const mutated = text.slice(0, place) + wrong + text.slice(place + wrong.length)
+      expect(written(mutated)).toEqual(Base64Url.decode(mutated))
+    },
+    { fastCheck: { numRuns: 1_000 } }
+  )
 
   it.each([
     ["junk", "AA%A"],
@@ -63,6 +84,7 @@ describe("Base64Url", () => {
   ])("%s is refused", (_, text) => {
     expect(Base64Url.isCanonical(text)).toBe(false)
     expect(Base64Url.decode(text)).toEqual(Option.none())
+    expect(written(text)).toEqual(Option.none())
   })
 
   it("the empty text stands for no bytes", () => {

@@ -285,4 +285,36 @@ describe("both implementations of Fernet", () => {
         expect(outcome(node.decrypt(keys, ofPure, ttl))).toEqual(bytes)
       })
   )
+
+  it.effect("they agree however often a key was used before, for tokens of any length and keys in any order", () =>
+    Effect.gen(function* () {
+      const keys = [keyFilledWith(1), keyFilledWith(2)] as const
+      // Longer than what there is room for at first.
+      const lengths = [0, 1, 15, 16, 17, 31, 32, 33, 100, 20_000, 5]
+      const uses = Array.from({ length: 60 }, (_, at) => ({
+        key: keys[at % 5 === 0 ? 1 : 0],
+        iv: new Uint8Array(16).fill(at),
+        bytes: new Uint8Array(lengths[at % lengths.length] ?? 0).fill(at)
+      }))
+      const ivs = uses.map(({ iv }) => iv)
+      yield* setSeconds(made)
+      const node = yield* Effect.provide(Fernet.Fernet, Fernet.layer).pipe(withEntropy(...ivs))
+      const pure = yield* Effect.provide(Fernet.Fernet, Fernet.layerPure).pipe(withEntropy(...ivs))
+      for (const { bytes, key } of uses) {
+        const token = node.encrypt([key], bytes)
+        expect(token).toBe(pure.encrypt([key], bytes))
+        expect(outcome(node.decrypt([...keys], token))).toEqual(bytes)
+        expect(outcome(node.decrypt([...keys], `${token.slice(0, -8)}AAAAAAA=`))).not.toEqual(bytes)
+      }
+    })
+  )
+
+  it.effect("what was opened stays as it was when more is opened", () =>
+    Effect.gen(function* () {
+      const fernet = yield* Effect.provide(Fernet.Fernet, Fernet.layer)
+      const texts = Array.from({ length: 50 }, (_, at) => utf8(`text ${at}`))
+      const opened = texts.map((text) => fernet.decrypt(ring, fernet.encrypt(ring, text)))
+      expect(opened.map(outcome)).toEqual(texts)
+    })
+  )
 })

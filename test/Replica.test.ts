@@ -280,17 +280,17 @@ describe("what has been seen", () => {
   })
 
   it("is as far as the newest entry, with the highest number of each member", () => {
-    const seen = [text(4, 2), text(5, 3), text(6, 1)].reduce(Seen.advance, place)
+    const seen = Seen.advance(place, [text(4, 2), text(5, 3), text(6, 1)])
     expect(seen.last).toBe(6)
     expect(HashMap.toEntries(seen.said)).toEqual([[1, 3]])
   })
 
   it("is forgotten across a hole and in a new log", () => {
-    const seen = Seen.advance(place, text(4, 2))
-    const missing = Seen.advance(seen, { _tag: "Missing", after: position(4), to: position(9) })
+    const seen = Seen.advance(place, [text(4, 2)])
+    const missing = Seen.advance(seen, [{ _tag: "Missing", after: position(4), to: position(9) }])
     expect(missing).toEqual(Seen.from(place.log, place.member, position(9)))
     const other = Protocol.LogId.make(Messages.base64Url(16, 9))
     const fresh = { log: other, member: Protocol.MemberId.make(2), after: position(0) }
-    expect(Seen.advance(seen, { _tag: "NewLog", ...fresh })).toEqual(Seen.from(other, fresh.member, fresh.after))
+    expect(Seen.advance(seen, [{ _tag: "NewLog", ...fresh }])).toEqual(Seen.from(other, fresh.member, fresh.after))
   })
 })

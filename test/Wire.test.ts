@@ -136,6 +136,22 @@ describe("Wire.groupLines", () => {
   )
 })
 
+describe("what writers write", () => {
+  it.prop(
+    "is JSON as JSON.stringify writes it",
+    { up: Messages.upFrames, down: Messages.downFrames, broadcast: Messages.groupFrames },
+    ({ broadcast, down, up }) => {
+      const { epoch, events } = Messages.groupFrame(broadcast)
+      const json = JSON.stringify({ epoch, events })
+      expect(plaintexts(group, Wire.groupLines(fernet, group, epoch, events))).toEqual([json])
+      const said = Arr.map(up.messages, (message) => Messages.clientMessage(message))
+      expect(plaintexts(session, upWriter().lines(said))).toEqual([JSON.stringify({ frame: 0, messages: said })])
+      const told = Arr.map(down.messages, (message) => Messages.serverMessage(message))
+      expect(plaintexts(session, downWriter().lines(told))).toEqual([JSON.stringify({ frame: 0, messages: told })])
+    }
+  )
+})
+
 describe("Wire.pages", () => {
   it.prop(
     "splits a list into pages that keep its order, each of which fits a frame as one message",

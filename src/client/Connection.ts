@@ -4,6 +4,7 @@ import type * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Entropy } from "../domain/Entropy.js"
 import type { Fault } from "../domain/Fault.js"
@@ -45,7 +46,37 @@ export const open = Effect.fn("Connection.open")(function* (key: Keys.ServerKey)
     drained: transport.drained,
     end: transport.end,
     send: (...messages) => transport.write(writer.lines(messages)),
-    received: (group) => Stream.mapEffect(Stream.fromPull(Effect.succeed(pull)), (line) => reader.read(line, group()))
+    received: (group) => {
+      let lines: ReadonlyArray<string> = []
+      let next = 0
+      // On to where the group key may change: broadcasts, then one frame of this client's own, which may bring another.
+      const read = (): Either.Either<Chunk.Chunk<Wire.Received>, Fault> => {
+        const frames: Array<Wire.Received> = []
+        const key = group()
+        for (let line = lines[next]; line !== undefined; line = lines[next]) {
+          const frame = reader.read(line, key)
+          // A fault behind good frames comes again when those have been taken.
+          if (Either.isLeft(frame)) {
+            if (frames.length > 0) break
+            return Either.left(frame.left)
+          }
+          next += 1
+          frames.push(frame.right)
+          if (frame.right._tag === "Down") break
+        }
+        return Either.right(Chunk.unsafeFromArray(frames))
+      }
+      const more = Effect.map(pull, (chunk) => {
+        lines = Chunk.toReadonlyArray(chunk)
+        next = 0
+      })
+      return Stream.repeatEffectChunkOption(
+        Effect.suspend(() => {
+          const reading = Effect.suspend(() => Either.mapLeft(read(), Option.some))
+          return next < lines.length ? reading : Effect.zipRight(more, reading)
+        })
+      )
+    }
   }
   return connection
 })

@@ -123,48 +123,73 @@ export class Conversation {
     return Option.match(seen, { onNone: () => who, onSome: ({ last, log }) => ({ ...who, log, after: last }) })
   }
 
-  /** Takes in what the server says, a whole frame at a time. */
+  /** Takes in what the server says, a whole frame at a time. Every frame passes here, so it is plain. */
   receive(received: Wire.Received): Either.Either<Turn, Fault> {
     const before = this.replica
-    return Either.gen(this, function* () {
-      let turn: Turn = "none"
-      if (received._tag === "Group") {
-        this.replica = yield* Replica.group(this.replica, received.frame)
-        yield* this.apply(received.frame.events)
-      } else {
-        for (const message of received.messages) {
-          this.replica = yield* Replica.message(this.replica, message)
-          if (message._tag === "Welcome") yield* this.welcomed(before, message)
-          else if (message._tag === "Events") yield* this.apply(message.events)
-          // Answered when there is room for it, the newest only: who pings and never reads fills no memory.
-          else if (message._tag === "Ping") this.pinged = message.at
-          else if (message._tag === "Rejected") turn = this.rejected(message)
-          else if (message._tag === "Bye") turn = Failure.bye(message.reason)
-        }
+    let turn: Turn = "none"
+    if (received._tag === "Group") {
+      const taken = this.takeGroup(received.frame)
+      if (Either.isLeft(taken)) return Either.left(taken.left)
+    } else {
+      for (const message of received.messages) {
+        const taken = this.takeMessage(before, message)
+        if (Either.isLeft(taken)) return taken
+        if (taken.right !== "none") turn = taken.right
       }
-      const { replica } = this
-      if (replica._tag === "Joining" || replica.missing > 0) return turn
-      this.picture = replica
-      if (before._tag === "Present" && before.missing === 0) {
-        if (before.asking && !replica.asking) this.answered(replica.nick)
-        return turn
-      }
-      this.answered(replica.nick)
-      this.settleAcked()
-      return turn === "none" ? "joined" : turn
-    })
+    }
+    const { replica } = this
+    if (replica._tag === "Joining" || replica.missing > 0) return Either.right(turn)
+    this.picture = replica
+    if (before._tag === "Present" && before.missing === 0) {
+      if (before.asking && !replica.asking) this.answered(replica.nick)
+      return Either.right(turn)
+    }
+    this.answered(replica.nick)
+    this.settleAcked()
+    return Either.right(turn === "none" ? "joined" : turn)
   }
 
-  private *welcomed(before: Replica.State, welcome: Protocol.Welcome) {
+  private takeGroup(frame: Protocol.GroupFrame): Either.Either<void, Fault> {
+    const next = Replica.group(this.replica, frame)
+    if (Either.isLeft(next)) return Either.left(next.left)
+    this.replica = next.right
+    return this.apply(frame.events)
+  }
+
+  /** What a message means here; `before` is the picture before its frame. */
+  private takeMessage(before: Replica.State, message: Protocol.ServerMessage): Either.Either<Turn, Fault> {
+    const next = Replica.message(this.replica, message)
+    if (Either.isLeft(next)) return Either.left(next.left)
+    this.replica = next.right
+    switch (message._tag) {
+      case "Welcome":
+        return Either.map(this.welcomed(before, message), () => "none")
+      case "Events":
+        return Either.map(this.apply(message.events), () => "none")
+      case "Ping":
+        // Answered when there is room for it, the newest only: who pings and never reads fills no memory.
+        this.pinged = message.at
+        return Either.right("none")
+      case "Rejected":
+        return Either.right(this.rejected(message))
+      case "Bye":
+        return Either.right(Failure.bye(message.reason))
+      default:
+        return Either.right("none")
+    }
+  }
+
+  private welcomed(before: Replica.State, welcome: Protocol.Welcome): Either.Either<void, Fault> {
     const seen = before._tag === "Joining" ? before.seen : Option.none()
     if (Option.exists(this.items.log, (log) => log === welcome.log) && welcome.acked < this.items.acked) {
-      yield* Either.left(new Fault({ rule: "log", detail: "what it had acknowledged is no longer in its log" }))
+      return Either.left(new Fault({ rule: "log", detail: "what it had acknowledged is no longer in its log" }))
     }
     this.items = Outbox.welcome(this.items, welcome.log, welcome.acked)
     for (const entry of Entry.onWelcome(seen, welcome)) this.entries.push(entry)
     if (Option.isNone(this.watched)) {
       this.watched = Option.some(Seen.from(welcome.log, welcome.member, welcome.after))
     }
+    return Either.right(undefined)
   }
 
   /** Applies events as they come. Every entry passes here, so it is a plain loop. */
@@ -309,7 +334,7 @@ export class Conversation {
       this.counted = to
       this.watched = Option.map(this.watched, (seen) =>
         // What was dropped in between leaves a hole, across which nobody's numbers go on.
-        items.reduce(Seen.advance, isWhole ? seen : { ...seen, said: HashMap.empty() })
+        Seen.advance(isWhole ? seen : { ...seen, said: HashMap.empty() }, items)
       )
     }
     return this.watched

@@ -76,33 +76,14 @@ export const read = (
 ): Logged => {
   if (event._tag !== "Chat") return event
   const { at, member, n, nick, seq } = event
-  const unreadable = (reason: Unreadable["reason"]): Unreadable => ({
-    _tag: "Unreadable",
-    seq,
-    at,
-    member,
-    n,
-    nick,
-    reason
-  })
   // The first text seen of a member is taken as it comes; from there on each is the next, or something was left out.
   const highest = HashMap.get(state.said, member)
-  if (Option.isSome(highest) && n !== highest.value + 1) return unreadable("number")
-  return Either.match(Seal.open(fernet, keys, state.log, event), {
-    onLeft: unreadable,
-    onRight: (content): Said => ({
-      _tag: "Said",
-      seq,
-      at,
-      member,
-      n,
-      nick: content.nick,
-      text: content.text,
-      me: content.me === true,
-      own: member === state.member,
-      past: seq < state.member
-    })
-  })
+  const isNext = Option.isNone(highest) || n === highest.value + 1
+  const opened = isNext ? Seal.open(fernet, keys, state.log, event) : Either.left("number" as const)
+  if (Either.isLeft(opened)) return { _tag: "Unreadable", seq, at, member, n, nick, reason: opened.left }
+  const { me = false, nick: author, text } = opened.right
+  const own = member === state.member
+  return { _tag: "Said", seq, at, member, n, nick: author, text, me, own, past: seq < state.member }
 }
 
 /** Whether `entry` is a text that somebody else has said since this member joined: what a bot answers. */

@@ -69,12 +69,27 @@ const lastOf = (state: State): Protocol.Position => (state._tag === "Present" ? 
 export const event = (state: State, event: Protocol.Event): Result => {
   if (state._tag === "Joining" || state.ended) return fault("order", "an event came out of turn")
   if (event.seq !== state.last + 1) return fault("sequence", `event ${event.seq} came after ${state.last}`)
-  const next = {
-    ...state,
-    last: event.seq,
-    roster: event.seq > state.head ? Roster.apply(state.roster, event) : state.roster
+  const roster = event.seq > state.head ? Roster.apply(state.roster, event) : state.roster
+  if (event._tag === "Chat") {
+    const { asking, ended, group, head, log, member, missing, nick, said } = state
+    const next = Seen.text(said, event.member, event.n)
+    // Every text passes here: written out, for a spread costs more than the rest.
+    return Either.right<Present>({
+      _tag: "Present",
+      asking,
+      ended,
+      nick,
+      head,
+      missing,
+      roster,
+      group,
+      log,
+      member,
+      last: event.seq,
+      said: next
+    })
   }
-  if (event._tag === "Chat") return Either.right({ ...next, said: Seen.text(state.said, event.member, event.n) })
+  const next = { ...state, last: event.seq, roster }
   if (event._tag === "Renamed" && event.member === state.member && event.seq > state.head) {
     return Nickname.fits(event.nick)
       ? Either.right({ ...next, nick: event.nick, asking: false })

@@ -28,17 +28,27 @@ export const from = (log: Protocol.LogId, member: Protocol.MemberId, last: Proto
   said: HashMap.empty()
 })
 
-/** What has been seen when `entry` has, too. */
-export const advance = (seen: Seen, entry: Entry): Seen => {
-  switch (entry._tag) {
-    case "Said":
-    case "Unreadable":
-      return { ...seen, last: entry.seq, said: text(seen.said, entry.member, entry.n) }
-    case "Missing":
-      return from(seen.log, seen.member, entry.to)
-    case "NewLog":
-      return from(entry.log, entry.member, entry.after)
-    default:
-      return { ...seen, last: entry.seq }
+/** What has been seen when `entries` have, too. */
+export const advance = (seen: Seen, entries: ReadonlyArray<Entry>): Seen => {
+  let { last, log, member, said } = seen
+  for (const entry of entries) {
+    switch (entry._tag) {
+      case "Said":
+      case "Unreadable":
+        last = entry.seq
+        said = text(said, entry.member, entry.n)
+        break
+      case "Missing":
+        last = entry.to
+        said = HashMap.empty()
+        break
+      case "NewLog":
+        ;({ after: last, log, member } = entry)
+        said = HashMap.empty()
+        break
+      default:
+        last = entry.seq
+    }
   }
+  return { log, member, last, said }
 }

@@ -20,3 +20,21 @@ export const encode = (bytes: Uint8Array): string =>
 /** The bytes that `text` stands for, or none when it is not padded and canonical. */
 export const decode = (text: string): Option.Option<Uint8Array> =>
   isCanonical(text) ? Option.some(Buffer.from(text, "base64url")) : Option.none()
+
+// What `canonical` asks of the last group alone.
+const lastGroup = /^(?:[AQgw]==|[\w-][AEIMQUYcgkosw048]=|[\w-]{3})$/
+
+/**
+ * Writes the bytes that `text` stands for to the start of `into`, which must have room for 3 bytes to every 4 characters.
+ * Returns how many, or -1 when the text is not padded and canonical: the same as {@link decode} finds, at half the cost.
+ */
+export const write = (text: string, into: Buffer): number => {
+  const { length } = text
+  if (length === 0) return 0
+  if (length % 4 !== 0 || !lastGroup.test(text.slice(-3))) return -1
+  // Node reads both alphabets, and of a character beyond ASCII its low byte.
+  if (text.includes("+") || text.includes("/") || Buffer.byteLength(text) !== length) return -1
+  const bytes = (length / 4) * 3 - (text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0)
+  // Anything else that Node does not know it leaves out, so that bytes are missing.
+  return into.write(text, 0, "base64url") === bytes ? bytes : -1
+}

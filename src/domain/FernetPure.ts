@@ -1,12 +1,12 @@
 /**
- * The primitives of Fernet on the npm package `fernet` and the crypto-js it is made of. The package's own `Token` is
+ * The ciphers of Fernet on the npm package `fernet` and the crypto-js it is made of. The package's own `Token` is
  * not used: it takes text only, checks neither padding nor length, and dates by the wall clock.
  */
 import { Buffer } from "node:buffer"
 import AES from "crypto-js/aes.js"
 import NoPadding from "crypto-js/pad-nopadding.js"
 import fernet from "fernet"
-import type { Primitives } from "./Fernet.js"
+import type { Cipher } from "./Fernet.js"
 
 type Words = CryptoJS.lib.WordArray
 
@@ -17,33 +17,33 @@ const toWords = (bytes: Uint8Array): Words =>
 
 const toBytes = (words: Words): Uint8Array => Buffer.from(words.toString(hex), "hex")
 
-/** Where the fields of a token start: version, time, IV, ciphertext. */
+/** Where the fields of a token start that the package signs one by one: version, time, IV, ciphertext. */
 const timeAt = 1
 const ivAt = 9
 const ciphertextAt = 25
+const block = 16
 
-const timeWords = (seconds: number): Words => hex.parse(seconds.toString(16).padStart(16, "0"))
-
-export const primitives: Primitives = {
-  seal: (key, seconds, iv, plaintext) => {
-    const ivWords = toWords(iv)
-    const ciphertext = fernet.encryptMessage(toWords(plaintext), toWords(key.subarray(16)), ivWords)
-    return fernet.createToken(toWords(key.subarray(0, 16)), timeWords(seconds), ivWords, ciphertext)
-  },
-  mac: (key, signed) =>
-    toBytes(
-      fernet.createHmac(
-        toWords(key.subarray(0, 16)),
-        toWords(signed.subarray(timeAt, ivAt)),
-        toWords(signed.subarray(ivAt, ciphertextAt)),
-        toWords(signed.subarray(ciphertextAt))
+export const cipher = (key: Uint8Array): Cipher => {
+  const signing = toWords(key.subarray(0, 16))
+  const encryption = toWords(key.subarray(16))
+  return {
+    mac: (signed) =>
+      toBytes(
+        fernet.createHmac(
+          signing,
+          toWords(signed.subarray(timeAt, ivAt)),
+          toWords(signed.subarray(ivAt, ciphertextAt)),
+          toWords(signed.subarray(ciphertextAt))
+        )
+      ),
+    encipher: (iv, plaintext) => toBytes(fernet.encryptMessage(toWords(plaintext), encryption, toWords(iv))),
+    decipher: (chained) =>
+      toBytes(
+        // The package asks for more than it looks at.
+        AES.decrypt({ ciphertext: toWords(chained.subarray(block)) } as CryptoJS.lib.CipherParams, encryption, {
+          iv: toWords(chained.subarray(0, block)),
+          padding: NoPadding
+        })
       )
-    ),
-  decipher: (key, iv, ciphertext) =>
-    toBytes(
-      AES.decrypt({ ciphertext: toWords(ciphertext) } as CryptoJS.lib.CipherParams, toWords(key.subarray(16)), {
-        iv: toWords(iv),
-        padding: NoPadding
-      })
-    )
+  }
 }

@@ -2,7 +2,7 @@
  * JSON on the wire: bytes that must be UTF-8, must be JSON, and must be of the shape asked for. `JSON.stringify` writes
  * what the design asks of a writer, so only well-formedness of strings is left to the schemas.
  */
-import { Buffer } from "node:buffer"
+import { Buffer, isAscii } from "node:buffer"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 
@@ -16,25 +16,39 @@ export const WellFormed = Schema.String.pipe(
   Schema.filter((text) => text.isWellFormed() || "must be well-formed Unicode", { identifier: "WellFormed" })
 )
 
-const decoder = <A, I>(schema: Schema.Schema<A, I>, onExcessProperty: "error" | "ignore") => {
+/** The text of UTF-8 bytes; throws where they are none. Most are ASCII, which needs no decoding. */
+const textOf = (bytes: Uint8Array): string =>
+  isAscii(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1") : utf8.decode(bytes)
+
+const decoder = <A, I>(
+  schema: Schema.Schema<A, I>,
+  onExcessProperty: "error" | "ignore",
+  isKnown: ((value: unknown) => value is A) | undefined
+) => {
   const decode = Schema.decodeUnknownEither(schema, { onExcessProperty })
   return (bytes: Uint8Array): Either.Either<A, Reason> => {
     let value: unknown
     try {
-      value = JSON.parse(utf8.decode(bytes))
+      value = JSON.parse(textOf(bytes))
     } catch {
       // Both throw for one reason only: the bytes are not UTF-8, or the text is not JSON.
       return Either.left("json")
     }
+    if (isKnown?.(value) === true) return Either.right(value)
     return Either.mapLeft(decode(value), () => "shape" as const)
   }
 }
 
-/** Reads `schema` and nothing beside it: an excess key is of another shape. */
-export const strict = <A, I>(schema: Schema.Schema<A, I>) => decoder(schema, "error")
+/**
+ * Reads `schema` and nothing beside it: an excess key is of another shape. What `isKnown` knows is taken as it is, at
+ * once: see Shortcut.
+ */
+export const strict = <A, I>(schema: Schema.Schema<A, I>, isKnown?: (value: unknown) => value is A) =>
+  decoder(schema, "error", isKnown)
 
-/** Reads `schema` and ignores keys it does not know, so that the format can grow. */
-export const open = <A, I>(schema: Schema.Schema<A, I>) => decoder(schema, "ignore")
+/** Reads `schema` and ignores keys it does not know, so that the format can grow. `isKnown` as in {@link strict}. */
+export const open = <A, I>(schema: Schema.Schema<A, I>, isKnown?: (value: unknown) => value is A) =>
+  decoder(schema, "ignore", isKnown)
 
 /** UTF-8 bytes of `value` as JSON. */
 export const encode = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))

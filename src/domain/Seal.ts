@@ -8,6 +8,7 @@ import type * as Fernet from "./Fernet.js"
 import * as Json from "./Json.js"
 import type * as Keys from "./Keys.js"
 import * as Protocol from "./Protocol.js"
+import * as Shortcut from "./Shortcut.js"
 
 /** Most code points of a text. */
 export const maxText = 4_000
@@ -42,7 +43,7 @@ export const Sealed = Schema.Struct({
 })
 export type Sealed = typeof Sealed.Type
 
-const decode = Json.open(Sealed)
+const decode = Json.open(Sealed, Shortcut.isSealed)
 
 /** Seals under the first key of the ring. */
 export const seal = (fernet: Fernet.Shape, keys: Keys.Ring<Keys.MessageKey>, content: Sealed): Protocol.Sealed =>
@@ -58,13 +59,13 @@ export const open = (
   keys: Keys.Ring<Keys.MessageKey>,
   log: Protocol.LogId,
   chat: Protocol.Chat
-): Either.Either<Sealed, Broken> =>
-  fernet.decrypt(keys, chat.sealed).pipe(
-    Either.mapLeft((): Broken => "key"),
-    Either.flatMap((plaintext) => Either.mapLeft(decode(plaintext), (): Broken => "content")),
-    Either.filterOrLeft(
-      (content) =>
-        content.log === log && content.member === chat.member && content.n === chat.n && content.nick === chat.nick,
-      (): Broken => "mismatch"
-    )
-  )
+): Either.Either<Sealed, Broken> => {
+  const plaintext = fernet.decrypt(keys, chat.sealed)
+  if (Either.isLeft(plaintext)) return Either.left("key")
+  const opened = decode(plaintext.right)
+  if (Either.isLeft(opened)) return Either.left("content")
+  const content = opened.right
+  const fits =
+    content.log === log && content.member === chat.member && content.n === chat.n && content.nick === chat.nick
+  return fits ? Either.right(content) : Either.left("mismatch")
+}

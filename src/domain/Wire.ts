@@ -10,6 +10,7 @@ import type * as Fernet from "./Fernet.js"
 import * as Json from "./Json.js"
 import type * as Keys from "./Keys.js"
 import * as Protocol from "./Protocol.js"
+import * as Shortcut from "./Shortcut.js"
 
 /** Most bytes of JSON in a frame, so that its line stays within 64 KiB. */
 export const maxPlaintext = 49_000
@@ -37,13 +38,33 @@ const pack = (items: Arr.NonEmptyReadonlyArray<string>, room: number, most = Num
   return groups
 }
 
-const toJson = (items: Arr.NonEmptyReadonlyArray<unknown>) => Arr.map(items, (item) => JSON.stringify(item))
+type Item = Protocol.Event | Protocol.Member | Protocol.ClientMessage | Protocol.ServerMessage
+
+/** As JSON.stringify writes it, which would look for what to escape in seals: there is nothing in base64url. */
+const itemJson = (item: Item): string => {
+  if ("_tag" in item) {
+    if (item._tag === "Say") return `{"_tag":"Say","n":${item.n},"sealed":"${item.sealed}"}`
+    if (item._tag === "Chat") {
+      const { at, member, n, nick, sealed, seq } = item
+      const shown = JSON.stringify(nick)
+      return `{"_tag":"Chat","seq":${seq},"at":${at},"member":${member},"nick":${shown},"n":${n},"sealed":"${sealed}"}`
+    }
+    if (item._tag === "Events") return `{"_tag":"Events","events":[${item.events.map(itemJson).join(",")}]}`
+  }
+  return JSON.stringify(item)
+}
+
+const toJson = (items: Arr.NonEmptyReadonlyArray<Item>) => Arr.map(items, itemJson)
+
+const newline = 0x0a
 
 /** Bytes around the list of a frame or of a message in it: the longest number, the names and the brackets. */
 const envelope = 128
 
 /** Splits a list that one message may be too small for (events, members) into lists that each fit a frame. */
-export const pages = <A>(items: Arr.NonEmptyReadonlyArray<A>): ReadonlyArray<Arr.NonEmptyReadonlyArray<A>> => {
+export const pages = <A extends Item>(
+  items: Arr.NonEmptyReadonlyArray<A>
+): ReadonlyArray<Arr.NonEmptyReadonlyArray<A>> => {
   let from = 0
   return pack(toJson(items), maxPlaintext - 2 * envelope).flatMap((group) => {
     const page = items.slice(from, from + group.length)
@@ -65,8 +86,8 @@ export class Writer<M extends Protocol.ClientMessage | Protocol.ServerMessage> {
   /** The bytes of as few lines as hold `messages`, newlines included. They are to be written in the order made. */
   lines(messages: Arr.NonEmptyReadonlyArray<M>): Uint8Array {
     const groups = pack(toJson(messages), maxPlaintext - envelope, this.most)
-    return Buffer.concat(
-      groups.map((group) => line(this.fernet, this.key, `{"frame":${this.frame++},"messages":[${group.join(",")}]}`))
+    return lines(
+      groups.map((group) => seal(this.fernet, this.key, `{"frame":${this.frame++},"messages":[${group.join(",")}]}`))
     )
   }
 }
@@ -78,14 +99,25 @@ export const groupLines = (
   epoch: number,
   events: Arr.NonEmptyReadonlyArray<Protocol.Event>
 ): Uint8Array =>
-  Buffer.concat(
+  lines(
     pack(toJson(events), maxPlaintext - envelope).map((group) =>
-      line(fernet, key, `{"epoch":${epoch},"events":[${group.join(",")}]}`)
+      seal(fernet, key, `{"epoch":${epoch},"events":[${group.join(",")}]}`)
     )
   )
 
-const line = (fernet: Fernet.Shape, key: Keys.AnyKey, json: string): Uint8Array =>
-  Buffer.from(`${fernet.encrypt([key], Buffer.from(json))}\n`, "latin1")
+const seal = (fernet: Fernet.Shape, key: Keys.AnyKey, json: string): string => fernet.encrypt([key], utf8(json))
+
+/** Most JSON here is ASCII, which is copied as it is. */
+const utf8 = (text: string): Uint8Array =>
+  Buffer.from(text, Buffer.byteLength(text) === text.length ? "latin1" : "utf8")
+
+/** The bytes of lines, each with its newline. */
+const lines = (texts: ReadonlyArray<string>): Uint8Array => {
+  const bytes = Buffer.allocUnsafe(texts.reduce((size, { length }) => size + length + 1, 0))
+  let at = 0
+  for (const text of texts) at = bytes.writeUInt8(newline, at + bytes.write(text, at, "latin1"))
+  return bytes
+}
 
 const fault = (rule: Fault["rule"], detail: string) => new Fault({ rule, detail })
 
@@ -106,9 +138,9 @@ const open = (fernet: Fernet.Shape, key: Keys.AnyKey, text: string): Either.Eith
       : fault("token", "a frame does not open under this session's key")
   )
 
-const decodeUp = Json.strict(Protocol.UpFrame)
-const decodeDown = Json.strict(Protocol.DownFrame)
-const decodeGroup = Json.strict(Protocol.GroupFrame)
+const decodeUp = Json.strict(Protocol.UpFrame, Shortcut.isUpFrame)
+const decodeDown = Json.strict(Protocol.DownFrame, Shortcut.isDownFrame)
+const decodeGroup = Json.strict(Protocol.GroupFrame, Shortcut.isGroupFrame)
 
 /** Counts the frames of one direction: a gap and a repeat are faults. */
 class Counter {
