@@ -94,8 +94,8 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
   const { turn: nextTurn } = yield* EventLoop
   const scope = yield* Effect.scope
-  const now = Effect.clockWith((clock) => clock.currentTimeMillis)
-  let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, yield* now)
+  const clock = yield* Effect.clock
+  let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis())
   /** What waits to be decided, in order; open while there is any, any urgent, and place for more. */
   let waiting: Array<Item> = []
   const some = yield* Effect.makeLatch(false)
@@ -188,15 +188,14 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
     yield* offer([{ _tag: "Retry" }]).pipe(Effect.delay(retryTime), Effect.forkIn(scope))
   })
 
-  const taken = Effect.gen(function* () {
-    if (refusal === undefined) return
+  const taken = Effect.suspend(() => {
     refusal = undefined
-    yield* Effect.logInfo("the log takes events again")
+    return Effect.logInfo("the log takes events again")
   })
 
   /** Decides a batch, has it kept, and tells of it. Gives back what has to be tried again: all of it or nothing. */
   const turn = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
-    const at = yield* now
+    const at = clock.unsafeCurrentTimeMillis()
     let next = state
     const events: Array<Protocol.Event> = []
     const replies: Array<RoomState.Reply<Downlink>> = []
@@ -213,22 +212,19 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
       replies.push(...decision.replies)
     }
     if (Arr.isNonEmptyReadonlyArray(events)) {
-      // Nothing of a batch is told before it is kept; while it is being kept, it is made ready to be told.
-      const [kept, lines] = yield* Effect.all(
-        [Effect.either(log.append(events, RoomState.changed(next, events))), Effect.sync(() => hub.seal(events))],
-        { concurrency: "unbounded" }
-      )
+      // Nothing of a batch is told before it is kept.
+      const kept = yield* Effect.either(log.append(events, RoomState.changed(next, events)))
       if (Either.isLeft(kept)) {
         yield* refused(kept.left)
         return items
       }
-      yield* taken
-      if (lines !== undefined) hub.broadcast(lines, next.head)
+      if (refusal !== undefined) yield* taken
+      hub.broadcast(events)
     }
     // Also where nothing is left to be refused: who said it may be gone, and only the next text can tell.
     taking.unsafeOpen()
     state = next
-    yield* tell(replies)
+    if (replies.length > 0) yield* tell(replies)
     for (const done of flushed) yield* Deferred.succeed(done, undefined)
     return []
   })
@@ -238,7 +234,7 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
    * of one session nothing overtakes what it said before. Who is gone before it was let in has never been here.
    */
   const spare = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
-    const at = yield* now
+    const at = clock.unsafeCurrentTimeMillis()
     const waiting = new Set<Downlink>()
     let rest: Array<Item> = []
     for (const item of items) {
@@ -271,32 +267,34 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   /** When (ms) the last batch was done. */
   let rested = 0
   const fiber = yield* Effect.gen(function* () {
-    yield* some.await
-    // What other sockets have brought by now goes into the same batch.
-    yield* nextTurn
-    const wait = rested + patience(hub.size) - (yield* now)
-    if (wait > 0) yield* Effect.timeoutOption(urgent.await, wait)
-    const items = waiting
-    waiting = []
-    some.unsafeClose()
-    urgent.unsafeClose()
-    place.unsafeOpen()
-    // Whatever becomes of what it said: a session that has ended is written nothing more.
-    for (const item of items) if (item._tag === "Lost") hub.remove(item.link)
-    const isRefused = held.length > 0 && !items.some(({ _tag }) => _tag === "Retry")
-    const all = [...held, ...items]
-    const refusedAgain = isRefused ? all : yield* turn(all)
-    held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
-    rested = yield* now
+    while (true) {
+      yield* some.await
+      // What other sockets have brought by now goes into the same batch.
+      yield* nextTurn
+      const wait = rested + patience(hub.size) - clock.unsafeCurrentTimeMillis()
+      if (wait > 0) yield* Effect.timeoutOption(urgent.await, wait)
+      const items = waiting
+      waiting = []
+      some.unsafeClose()
+      urgent.unsafeClose()
+      place.unsafeOpen()
+      // Whatever becomes of what it said: a session that has ended is written nothing more.
+      for (const item of items) if (item._tag === "Lost") hub.remove(item.link)
+      const isRefused = held.length > 0 && !items.some(({ _tag }) => _tag === "Retry")
+      const all = held.length > 0 ? [...held, ...items] : items
+      const refusedAgain = isRefused ? all : yield* turn(all)
+      held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
+      rested = clock.unsafeCurrentTimeMillis()
+    }
   }).pipe(
-    Effect.forever,
     Effect.tapDefect((cause) => Effect.logFatal("the room has died", cause)),
     Effect.forkScoped
   )
 
   return Room.of({
     submit: offer,
-    ask: (commands) => Effect.zipRight(taking.await, offer(commands)),
+    ask: (commands) =>
+      Effect.suspend(() => (refusal === undefined ? offer(commands) : Effect.zipRight(taking.await, offer(commands)))),
     isTaking: () => refusal === undefined,
     flush: Effect.gen(function* () {
       const done = yield* Deferred.make<void>()
