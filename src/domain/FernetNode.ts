@@ -19,13 +19,16 @@ const hashLength = 32
 const half = 16
 
 /** The two pads of HMAC, each with room for what is hashed after it: a key of 16 bytes changes the first 16. */
-let inner = Buffer.alloc(4096, 0x36)
+const inner = Buffer.alloc(hashBlock + 64 * 1024, 0x36)
 const outer = Buffer.alloc(hashBlock + hashLength, 0x5c)
 const digest = Buffer.alloc(hashLength)
 
+const hmacOfAny = (key: Uint8Array, signed: Uint8Array): Uint8Array =>
+  Crypto.createHmac("sha256", key.subarray(0, half)).update(signed).digest()
+
 const hmac = (key: Uint8Array, signed: Uint8Array): Uint8Array => {
   const length = hashBlock + signed.length
-  if (length > inner.length) inner = Buffer.alloc(2 * length, 0x36)
+  if (length > inner.length) return hmacOfAny(key, signed)
   for (let at = 0; at < half; at++) {
     const byte = key[at] ?? 0
     inner[at] = byte ^ 0x36
@@ -39,11 +42,7 @@ const hmac = (key: Uint8Array, signed: Uint8Array): Uint8Array => {
 }
 
 // Node has one-shot hashes from 20.12 on.
-const hmacOrOlder =
-  typeof Crypto.hash === "function"
-    ? hmac
-    : (key: Uint8Array, signed: Uint8Array): Uint8Array =>
-        Crypto.createHmac("sha256", key.subarray(0, half)).update(signed).digest()
+const mac = typeof Crypto.hash === "function" ? hmac : hmacOfAny
 
 /** AES-128-CBC that goes on from token to token. */
 class Enciphering {
@@ -67,7 +66,7 @@ class Enciphering {
     padded.fill(padding, block + plaintext.length)
     const enciphered = this.cipher.update(padded)
     this.chained = Uint8Array.prototype.slice.call(enciphered, -block)
-    return enciphered.subarray(block)
+    return enciphered
   }
 }
 
@@ -78,7 +77,7 @@ export const cipher = (key: Uint8Array): Cipher => {
   let deciphered = 0
   let deciphering: Crypto.Decipher | undefined
   return {
-    mac: (signed) => hmacOrOlder(key, signed),
+    mac: (signed) => mac(key, signed),
     encipher: (iv, plaintext) => {
       enciphered += 1
       if (enciphered > often) {
@@ -86,7 +85,7 @@ export const cipher = (key: Uint8Array): Cipher => {
         return enciphering.encipher(iv, plaintext)
       }
       const once = Crypto.createCipheriv(aes, encryption, iv)
-      return Buffer.concat([once.update(plaintext), once.final()])
+      return Buffer.concat([iv, once.update(plaintext), once.final()])
     },
     decipher: (ivAndCiphertext) => {
       const decipher = deciphering ?? Crypto.createDecipheriv(aes, encryption, noBlock).setAutoPadding(false)

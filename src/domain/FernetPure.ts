@@ -36,7 +36,8 @@ export const cipher = (key: Uint8Array): Cipher => {
           toWords(signed.subarray(ciphertextAt))
         )
       ),
-    encipher: (iv, plaintext) => toBytes(fernet.encryptMessage(toWords(plaintext), encryption, toWords(iv))),
+    encipher: (iv, plaintext) =>
+      Buffer.concat([iv, toBytes(fernet.encryptMessage(toWords(plaintext), encryption, toWords(iv)))]),
     decipher: (chained) =>
       toBytes(
         // The package asks for more than it looks at.
