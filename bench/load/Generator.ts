@@ -18,7 +18,7 @@ const quiet = 300
 const patience = 10_000
 
 /** Joining may take so long in all (ms). */
-const joinTime = 45_000
+const joinTime = 60_000
 
 /** Joins all, and waits until they have been told of each other. */
 const gather = Effect.fnUntraced(function* ({ members, peer, port, speakers }: Target) {

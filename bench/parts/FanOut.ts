@@ -21,7 +21,7 @@ const scenarios: ReadonlyArray<Rounds.Scenario> = [
   {
     name: "fanout",
     title: "full load: 4 members talk, 64 texts of each in flight, several a frame",
-    load: { speakers: 4, framing: "packed", pace: { _tag: "Window", texts: 64 }, seconds: 0.5 },
+    load: { speakers: 4, framing: "packed", pace: { _tag: "Window", texts: 64 }, seconds: 0.4 },
     rounds: 3,
     members: [10, 100, 1000],
     contenders: everyone
@@ -29,7 +29,7 @@ const scenarios: ReadonlyArray<Rounds.Scenario> = [
   {
     name: "single",
     title: "one text a frame: 64 members talk, one text of each in flight",
-    load: { speakers: 64, framing: "single", pace: { _tag: "Window", texts: 1 }, seconds: 0.5 },
+    load: { speakers: 64, framing: "single", pace: { _tag: "Window", texts: 1 }, seconds: 0.4 },
     rounds: 3,
     members: [100, 1000],
     contenders: [Rounds.ours, Rounds.bareAlike, Rounds.bare, Rounds.redis, Rounds.ngIrcd]
@@ -37,7 +37,7 @@ const scenarios: ReadonlyArray<Rounds.Scenario> = [
   {
     name: "rate",
     title: "50 texts a second: 4 members talk by turns",
-    load: { speakers: 4, framing: "single", pace: { _tag: "Rate", texts: 50 }, seconds: 1.5 },
+    load: { speakers: 4, framing: "single", pace: { _tag: "Rate", texts: 50 }, seconds: 1.2 },
     rounds: 3,
     members: [100, 1000],
     contenders: [Rounds.ours, Rounds.bareAlike, Rounds.bare, Rounds.redis]

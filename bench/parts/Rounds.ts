@@ -3,6 +3,7 @@
  * and that again and again, so that whatever else the machine does comes to all of them. Figures are medians.
  */
 import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Load, Measured } from "../load/Load.js"
@@ -44,10 +45,13 @@ export interface Scenario {
 }
 
 /** Servers that are started and joined at a time: some wait, and some are busy. */
-const startAtATime = 2
+const startAtATime = 3
 
 /** How long (s) a load is on before it is measured. */
-const warmUp = 0.4
+const warmUp = 0.3
+
+/** Who has been at it for so long (s), warming up included, is measured no further: what is in flight takes it long. */
+const patience = 6
 
 /** The generator is the bottleneck when it has no more CPU time than this share of the time, and the server has. */
 const full = 0.9
@@ -87,16 +91,19 @@ const compare = Effect.fnUntraced(function* (
     for (const [name, trial] of trials) memory.set(name, yield* trial.memory)
   }
   const failed = new Set<Contender>()
+  const spent = new Map<Contender, number>()
   let bytes = usualSize
   for (let round = 0; round <= scenario.rounds; round++) {
     for (const contender of scenario.contenders) {
       const trial = trials.get(contender.peer)
       if (trial === undefined || failed.has(contender)) continue
+      if (measured.has(contender) && (spent.get(contender) ?? 0) > patience) continue
       // Its line ends with a byte that is no text.
       const size = contender.texts === "ours" ? Math.round(bytes) - 1 : usualSize
       // The first round is for warming up.
       const seconds = round === 0 ? Math.min(warmUp, scenario.load.seconds) : scenario.load.seconds
-      const result = yield* Effect.either(trial.run({ ...scenario.load, seconds, size }))
+      const [time, result] = yield* Effect.timed(Effect.either(trial.run({ ...scenario.load, seconds, size })))
+      spent.set(contender, (spent.get(contender) ?? 0) + Duration.toSeconds(time))
       if (Either.isLeft(result)) {
         failed.add(contender)
         yield* Console.log(`nothing measured (${scenario.name}): ${result.left.message}`)
@@ -117,7 +124,8 @@ const compare = Effect.fnUntraced(function* (
 const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenario>, members: number) {
   const due = scenarios.filter((scenario) => scenario.members.includes(members))
   const trials = new Map<Name, Trial.Trial>()
-  const names = new Set(due.flatMap(({ contenders }) => contenders.map(({ peer }) => peer)))
+  // The last first: those of ours take longest to join, and others only wait.
+  const names = new Set(due.flatMap(({ contenders }) => contenders.map(({ peer }) => peer)).reverse())
   // Only as many as ever talk: who may talk and does not hear itself costs the generator more.
   const speakers = Math.max(...due.map(({ load }) => load.speakers))
   yield* Effect.forEach(
@@ -125,7 +133,11 @@ const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenar
     (name) =>
       Effect.matchEffect(Trial.start(name, members, speakers), {
         onFailure: ({ message }) => Console.log(`nothing measured: ${message}`),
-        onSuccess: (trial) => Effect.sync(() => void trials.set(name, trial))
+        onSuccess: (trial) => {
+          trials.set(name, trial)
+          // How far it is, for who waits.
+          return Console.error(`${members} members have joined ${name} (${trial.joinSeconds.toFixed(1)} s)`)
+        }
       }),
     { concurrency: startAtATime, discard: true }
   )

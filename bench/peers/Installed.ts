@@ -51,5 +51,8 @@ export const start = ({ args, command, configuration }: Options): Effect.Effect<
       Effect.retry({ schedule: Schedule.spaced("20 millis"), times: 250, while: () => server.exitCode === null })
     )
     return { pid: server.pid, port }
-    // Another may have been quicker: then it is started again, on another port.
-  }).pipe(Effect.retry({ times: 2 }), Effect.orDie)
+  }).pipe(
+    // Another may have taken the port: then it is started again, on another one.
+    Effect.retry({ times: 2 }),
+    Effect.orDie
+  )

@@ -1,6 +1,7 @@
 /** What members need whose protocol is of lines: a connection, an answer to wait for, and texts found in what comes. */
 import { Buffer } from "node:buffer"
 import { connect, type Socket } from "node:net"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Texts from "../load/Texts.js"
 import * as Connection from "../utils/Connection.js"
@@ -17,8 +18,11 @@ const prefixLimit = 100
 /** Connects, for the life of the Scope. */
 export const dial = (port: number) => Connection.open("connect", () => connect({ host, port }))
 
+/** The connection was closed before what was expected came: `message` says what came instead. */
+export class ClosedError extends Data.TaggedError("ClosedError")<{ readonly message: string }> {}
+
 /** Reads until `pattern` is in what comes after `before`; gives what follows it, and leaves the socket paused. */
-export const expect = (socket: Socket, pattern: RegExp, before: Buffer = empty): Effect.Effect<Buffer, Error> =>
+export const expect = (socket: Socket, pattern: RegExp, before: Buffer = empty): Effect.Effect<Buffer, ClosedError> =>
   Effect.async((resume) => {
     let seen = before
     const stop = () => {
@@ -33,7 +37,8 @@ export const expect = (socket: Socket, pattern: RegExp, before: Buffer = empty):
     }
     const fail = () => {
       stop()
-      resume(Effect.fail(new Error(`it was closed, and had sent: ${seen.subarray(-200).toString("latin1")}`)))
+      const sent = seen.subarray(-200).toString("latin1")
+      resume(Effect.fail(new ClosedError({ message: `it was closed, and had sent: ${sent}` })))
     }
     socket.on("data", take).on("close", fail).resume()
     take(empty)
