@@ -40,6 +40,9 @@ const pack = (items: Arr.NonEmptyReadonlyArray<string>, room: number, most = Num
 
 type Item = Protocol.Event | Protocol.Member | Protocol.ClientMessage | Protocol.ServerMessage
 
+/** The JSON of pages of the roster: in a crowd, many are told the same ones. */
+const rosterJson = new WeakMap<Protocol.Members, string>()
+
 /** As JSON.stringify writes it, which would look for what to escape in seals: there is nothing in base64url. */
 const itemJson = (item: Item): string => {
   if ("_tag" in item) {
@@ -48,6 +51,11 @@ const itemJson = (item: Item): string => {
       const { at, member, n, nick, sealed, seq } = item
       const shown = JSON.stringify(nick)
       return `{"_tag":"Chat","seq":${seq},"at":${at},"member":${member},"nick":${shown},"n":${n},"sealed":"${sealed}"}`
+    }
+    if (item._tag === "Members") {
+      const json = rosterJson.get(item) ?? JSON.stringify(item)
+      rosterJson.set(item, json)
+      return json
     }
     if (item._tag === "Events") return `{"_tag":"Events","events":[${item.events.map(itemJson).join(",")}]}`
   }

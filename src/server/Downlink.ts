@@ -5,14 +5,13 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Protocol from "../domain/Protocol.js"
-import * as Roster from "../domain/Roster.js"
 import type * as Transport from "../domain/Transport.js"
-import * as Wire from "../domain/Wire.js"
+import type * as Wire from "../domain/Wire.js"
 
-/** What a new member is told first: its Welcome, and the roster at the Welcome's head. */
+/** What a new member is told first: its Welcome, and the roster at the Welcome's head, in pages. */
 export interface Admission {
   readonly welcome: Protocol.Welcome
-  readonly roster: Roster.Roster
+  readonly roster: ReadonlyArray<Protocol.Members>
 }
 
 export class Downlink {
@@ -80,10 +79,7 @@ export class Downlink {
   welcome(): void {
     if (this.state !== "new" || this.due === undefined) return
     const { roster, welcome } = this.due
-    const members = Roster.members(roster)
-    // Whoever is welcomed is here as well, so the roster is never empty.
-    const pages = Arr.isNonEmptyReadonlyArray(members) ? Wire.pages(members) : []
-    this.send(welcome, ...pages.map((page): Protocol.Members => ({ _tag: "Members", members: page })))
+    this.send(welcome, ...roster)
     this.written = welcome.after
     this.state = "welcomed"
     this.due = undefined

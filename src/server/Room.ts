@@ -15,6 +15,7 @@ import { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import { Fernet } from "../domain/Fernet.js"
 import * as Protocol from "../domain/Protocol.js"
+import * as Roster from "../domain/Roster.js"
 import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
 import { Hub } from "./Hub.js"
@@ -144,6 +145,19 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
     )
   yield* expire(Array.from(state.away))
 
+  /** The roster as it was last told, in pages: those who come together are told the same. */
+  let told: { readonly roster: Roster.Roster; readonly pages: ReadonlyArray<Protocol.Members> } | undefined
+  const rosterPages = () => {
+    const { roster } = state
+    if (told?.roster === roster) return told.pages
+    const members = Roster.members(roster)
+    // Whoever is told is here as well, so the roster is never empty.
+    const lists = Arr.isNonEmptyReadonlyArray(members) ? Wire.pages(members) : []
+    const pages = lists.map((page): Protocol.Members => ({ _tag: "Members", members: page }))
+    told = { roster, pages }
+    return pages
+  }
+
   const act = Effect.fnUntraced(function* (reply: RoomState.Reply<Downlink>) {
     switch (reply._tag) {
       case "Admitted": {
@@ -156,7 +170,7 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
         const after = startOf(resume, yield* log.oldest)
         const count = HashMap.size(state.roster)
         const welcome: Protocol.Welcome = { _tag: "Welcome", log: log.id, head, after, member, nick, acked, count }
-        return link.admit({ welcome, roster: state.roster })
+        return link.admit({ welcome, roster: rosterPages() })
       }
       case "Rejected":
         return void reply.link.send({ _tag: "Rejected", reason: reply.reason, detail: reply.detail })

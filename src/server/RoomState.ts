@@ -113,13 +113,13 @@ const applyNames = (names: State<never>["names"], event: Protocol.Event): State<
 }
 
 /** The state with `event` in the log, and its member as it is after it. */
-const record = <L>(state: State<L>, event: Protocol.Event, membership: Membership.Membership): State<L> => ({
-  ...state,
-  head: event.seq,
-  members: HashMap.set(state.members, membership.member, membership),
-  roster: Roster.apply(state.roster, event),
-  names: applyNames(state.names, event)
-})
+const record = <L>(state: State<L>, event: Protocol.Event, membership: Membership.Membership): State<L> => {
+  const members = HashMap.set(state.members, membership.member, membership)
+  // A text, which almost every event is, changes nobody's place or nick.
+  if (event._tag === "Chat") return { ...state, head: event.seq, members }
+  const roster = Roster.apply(state.roster, event)
+  return { ...state, head: event.seq, members, roster, names: applyNames(state.names, event) }
+}
 
 /** The state in which `link`, until it is lost, speaks for nobody: what it still says is dropped. */
 const unseat = <L>(state: State<L>, link: L): State<L> => ({

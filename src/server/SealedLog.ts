@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { EventLoop } from "../domain/EventLoop.js"
 import { Fernet } from "../domain/Fernet.js"
 import * as Json from "../domain/Json.js"
 import * as Keys from "../domain/Keys.js"
@@ -124,6 +125,7 @@ class Codec {
 /** Opens the log in the Store: all members, and its newest events, which stay in memory. */
 const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", recent = recentBounds }: Options) {
   const store = yield* Store
+  const { aside } = yield* EventLoop
   const codec = new Codec(yield* Fernet, Arr.map(keys, Keys.logKey), store.id)
 
   const refused = (what: string) => (refusal: Refusal) =>
@@ -223,7 +225,7 @@ const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", re
           if (found.length >= limit) break
           if (found.length >= rested + eventsAtOnce) {
             rested = found.length
-            yield* Effect.sleep(0)
+            yield* aside
           }
           for (const event of yield* openRow(row)) if (event.seq > from && found.length < limit) found.push(event)
         }
