@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command: specification first, handlers below, and at the end the edge that runs it. */
 import { createInterface } from "node:readline"
 import { stripVTControlCharacters } from "node:util"
