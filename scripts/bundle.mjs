@@ -1,18 +1,20 @@
 // Bundles the command so that it starts fast: minified, with a code cache, and what a subcommand does not use is not run.
 import { spawnSync } from "node:child_process"
-import { chmod, rm } from "node:fs/promises"
+import { chmod, rm, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
-import { functionOptions, options, threads } from "./esbuild.mjs"
+import { launchers, scripts, threads } from "./esbuild.mjs"
 
-const outdir = "dist/bin"
+const { outdir } = scripts
+const entryPoints = { chat: "src/cli.ts", ...threads }
+const names = Object.keys(entryPoints)
 
 await rm(outdir, { recursive: true, force: true })
-const small = { outdir, minify: true, legalComments: "none" }
-await build({ ...functionOptions, ...small, entryPoints: { cli: "src/cli.ts" } })
-await build({ ...options, ...small, banner: {}, entryPoints: { chat: "src/cli/main.ts" } })
-await build({ ...options, ...small, entryPoints: threads })
+for (const name of names) await build({ ...scripts, entryPoints: { [name]: entryPoints[name] } })
+await build({ ...launchers, entryPoints: names.map((out) => ({ in: "src/cli/Launcher.ts", out })) })
+await writeFile(`${outdir}/package.json`, '{ "type": "commonjs" }\n')
 await chmod(`${outdir}/chat.js`, 0o755)
+
 const { status } = spawnSync(process.execPath, [fileURLToPath(new URL("cache.mjs", import.meta.url))], {
   stdio: ["ignore", "ignore", "inherit"]
 })

@@ -12,7 +12,7 @@ const common = {
   logLevel: "warning"
 }
 
-/** A bundle that is an ES module, or several. */
+/** Bundles that are ES modules, to run as they are. */
 export const options = {
   ...common,
   format: "esm",
@@ -22,14 +22,27 @@ export const options = {
   }
 }
 
-/** A bundle that is one function, of `require` and of the URL it has: V8 keeps code caches of scripts, not of modules. */
-export const functionOptions = {
+const commonJs = {
   ...common,
   format: "cjs",
+  outdir: "dist/bin",
+  minify: true,
+  legalComments: "none",
+  define: { "import.meta.url": "moduleUrl" }
+}
+
+/** Bundles that are one function each, of `require` and of their URL: V8 makes code caches of scripts, not of modules. */
+export const scripts = {
+  ...commonJs,
   outExtension: { ".js": ".cjs" },
-  // What is imported on demand is within; what is outside comes by `require`, as a script can.
+  // What is imported on demand is within; what is outside comes by require, as a script has no loader.
   supported: { "dynamic-import": false },
-  define: { "import.meta.url": "moduleUrl" },
   banner: { js: "(function(require,moduleUrl){" },
   footer: { js: "})" }
+}
+
+/** What runs them: CommonJS, which node starts sooner than an ES module. */
+export const launchers = {
+  ...commonJs,
+  banner: { js: 'const moduleUrl=require("node:url").pathToFileURL(__filename).href;' }
 }
