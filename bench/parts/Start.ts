@@ -76,7 +76,11 @@ const start = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Running,
         ended: until(() => end)
       }
     }),
-    ({ child, ended }) => Effect.zipRight(Effect.sync(() => child.kill("SIGTERM")), ended)
+    ({ child, ended }) =>
+      Effect.zipRight(
+        Effect.sync(() => child.kill("SIGTERM")),
+        ended
+      )
   )
 
 /** Starts the command, or bare node, `rounds` times each. */
@@ -105,7 +109,7 @@ export const measure = (rounds: number): Effect.Effect<ReadonlyArray<Start>, nev
         limit: undefined,
         run: () => Effect.map(Effect.flatMap(serve("--db", "other.db"), listening), ({ time }) => time)
       }
-    ].map((each) => ({ ...each, times: new Array<number>() }))
+    ].map((each) => ({ ...each, times: [] as number[] }))
 
     // The first round finds nothing in the system's caches, and a database that is yet to be made.
     for (let round = 0; round <= rounds; round++) {
