@@ -26,7 +26,10 @@ const main = async () => {
   const directory = mkdtempSync(join(tmpdir(), "fernet-chat-"))
   process.chdir(directory)
   process.env.XDG_STATE_HOME = directory
+  let complete = false
   process.on("exit", () => {
+    // Not what the interrupted commands exit with.
+    process.exitCode = complete ? 0 : 1
     process.chdir("/")
     rmSync(directory, { recursive: true, force: true })
   })
@@ -53,6 +56,7 @@ const main = async () => {
   const [, port] = await run(["s", "--port", "0"], /serving on \S+:(\d+)/)
   await run(["c", "--port", port, "--nick", "nick"], /left/)
   await run(["--help"], /client/)
+  complete = true
   process.kill(process.pid, "SIGTERM")
 }
 
