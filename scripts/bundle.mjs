@@ -1,13 +1,22 @@
-// Bundles the command so that it starts fast: what a subcommand does not use is a chunk that is not loaded.
-import { chmod, rm } from "node:fs/promises"
+// Bundles the command so that it starts fast: minified, with a code cache, and what a subcommand does not use is not run.
+import { spawnSync } from "node:child_process"
+import { chmod, rm, writeFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
-import { options, threads } from "./esbuild.mjs"
+import { launchers, scripts, threads } from "./esbuild.mjs"
 
-const directory = "dist/bin"
+const { outdir } = scripts
+const entryPoints = { chat: "src/cli.ts", ...threads }
+const names = Object.keys(entryPoints)
 
-await rm(directory, { recursive: true, force: true })
-const small = { ...options, outdir: directory, minify: true, legalComments: "none" }
-await build({ ...small, entryPoints: { chat: "src/cli.ts" }, splitting: true })
-// By themselves: chunks shared with them would be more files for every command to load.
-await build({ ...small, entryPoints: threads })
-await chmod(`${directory}/chat.js`, 0o755)
+await rm(outdir, { recursive: true, force: true })
+for (const name of names) await build({ ...scripts, entryPoints: { [name]: entryPoints[name] } })
+await build({ ...launchers, entryPoints: names.map((out) => ({ in: "src/cli/Launcher.ts", out })) })
+await writeFile(`${outdir}/package.json`, '{ "type": "commonjs" }\n')
+await chmod(`${outdir}/chat.js`, 0o755)
+
+const { status } = spawnSync(process.execPath, [fileURLToPath(new URL("cache.mjs", import.meta.url))], {
+  stdio: ["ignore", "ignore", "inherit"]
+})
+// Where no server can run, it is no less a bundle.
+if (status !== 0) console.warn("the command will start slower: not all of it is in its code cache")

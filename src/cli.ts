@@ -1,6 +1,4 @@
-#!/usr/bin/env node
 /** The command: specification first, handlers below, and at the end the edge that runs it. */
-import { createInterface } from "node:readline"
 import { stripVTControlCharacters } from "node:util"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
@@ -16,20 +14,17 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import packageJson from "../package.json" with { type: "json" }
-import * as Database from "./cli/Database.js"
-import * as Hints from "./cli/Hints.js"
-import * as KeySource from "./cli/KeySource.js"
+import { Incomplete, UsageError } from "./cli/Failure.js"
+import type { JoinOptions } from "./cli/Join.js"
+import type { KeygenOptions } from "./cli/Keygen.js"
+import { interruption, report, terminal } from "./cli/Process.js"
 import * as Retention from "./cli/Retention.js"
-import * as Display from "./client/terminal/Display.js"
-import * as KeyFile from "./domain/KeyFile.js"
-import * as Keys from "./domain/Keys.js"
-import * as TransportTcp from "./domain/TransportTcp.js"
+import type { ServeOptions } from "./cli/Serve.js"
+import * as Address from "./domain/Address.js"
 
 // ---- Specification ----
 
@@ -40,7 +35,7 @@ const host = (description: string) =>
   Options.text("host").pipe(
     Options.withDescription(`${description} ($CHAT_HOST)`),
     Options.withFallbackConfig(fallback("CHAT_HOST")),
-    Options.withDefault(TransportTcp.defaultAddress.host)
+    Options.withDefault(Address.defaultAddress.host)
   )
 
 const port = Options.text("port").pipe(
@@ -54,7 +49,7 @@ const port = Options.text("port").pipe(
       Schema.annotations({ message: () => ({ message: "a port is a number from 0 to 65535", override: true }) })
     )
   ),
-  Options.withDefault(TransportTcp.defaultAddress.port)
+  Options.withDefault(Address.defaultAddress.port)
 )
 
 const keyFile = Options.text("key-file").pipe(
@@ -153,176 +148,41 @@ const chat = Command.make("chat", {}, () => new Alone()).pipe(
 
 const cli = Command.run(chat, { name: "fernet-chat", version: packageJson.version, executable: "chat" })
 
-type ServerOptions = Command.Command.ParseConfig<typeof serverOptions>
-type ClientOptions = Command.Command.ParseConfig<typeof clientOptions>
-type KeygenOptions = Command.Command.ParseConfig<typeof keygenOptions>
+// ---- Handlers: each is loaded when it is the one; the others, and --help, do not wait for it ----
 
-// ---- Handlers ----
+const serve = (options: ServeOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./cli/Serve.js")),
+    (Serve) => Serve.serve(options)
+  )
 
-// What one command needs is loaded when it is the one: the others, and --help, do not wait for it.
-const loadServer = Effect.promise(() => Promise.all([import("./server/Server.js"), import("./domain/Fernet.js")]))
-const loadMemory = Effect.promise(() => import("./server/Log.js"))
-const loadDatabase = Effect.promise(() => import("./server/LogSql.js"))
-const loadClient = Effect.promise(() =>
-  Promise.all([
-    import("./client/Client.js"),
-    import("./client/terminal/Plain.js"),
-    import("./client/terminal/Prompt.js"),
-    import("./domain/Fernet.js"),
-    import("./client/StateFiles.js")
-  ])
-)
+const join = (options: JoinOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./cli/Join.js")),
+    (Join) => Join.join(options)
+  )
+
+const keygen = (options: KeygenOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./cli/Keygen.js")),
+    (Keygen) => Keygen.keygen(options)
+  )
 
 /** `chat` was called without anything else. */
 class Alone extends Data.TaggedError("Alone") {}
 
-/** The command was called in a way that cannot be obeyed. */
-class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
-
-/** Some of what was asked for could not be done, and standard error has said what. */
-class Incomplete extends Data.TaggedError("Incomplete") {}
-
-const { stdin, stdout } = process
-const terminal = stdin.isTTY && stdout.isTTY ? { input: stdin, output: stdout } : undefined
-
-const readStdin = Effect.promise(async () => {
-  const chunks: Array<Uint8Array> = []
-  for await (const chunk of stdin) chunks.push(chunk)
-  return Buffer.concat(chunks).toString("utf8")
-})
-
-const newRoomKeys = Effect.map(Keys.generate, (key): Keys.KeySet => ({ _tag: "RoomKeys", keys: [key] }))
-
-const keygen = Effect.fn("keygen")(function* ({ force, keyFile, output, server }: KeygenOptions) {
-  const path = Option.getOrElse(output, () => (server ? "server.key" : KeyFile.defaultPath))
-  const keys: Keys.KeySet = server
-    ? { _tag: "ServerKeys", keys: Keys.serverKeys(yield* KeySource.load(yield* KeySource.find(keyFile), readStdin)) }
-    : yield* newRoomKeys
-  if (path === "-") return yield* Console.log(Keys.format(keys).trimEnd())
-  yield* KeyFile.create(path, keys, { force })
-  yield* Console.log(
-    server
-      ? `wrote ${path}: serve with it (chat s --key-file ${path}), and keep the room key off that machine`
-      : `wrote ${path}: give it to those who may join, by a way nobody else can read`
-  )
-})
-
-/** Makes the key file that `chat s` misses. */
-const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
-  const keys = yield* newRoomKeys
-  yield* KeyFile.create(path, keys)
-  yield* Console.log(`made ${path}: whoever has this key can join and read along`)
-  return keys
-})
-
-/** The log that the options ask for, and what to call it. */
-const openLog = Effect.fn("openLog")(function* (
-  options: ServerOptions,
-  source: KeySource.KeySource,
-  keys: Keys.KeySet
-) {
-  if (options.ephemeral) {
-    const Log = yield* loadMemory
-    return { name: "in memory, until the server ends", layer: Log.layerMemory() }
-  }
-  const file = yield* Database.find(options.db, source)
-  yield* Database.lock(file)
-  const aside = options.newLog ? yield* Database.moveAside(file) : Option.none()
-  if (Option.isSome(aside)) yield* Console.log(`the old log is in ${aside.value}`)
-  const LogSql = yield* loadDatabase
-  return { name: file, layer: LogSql.layer({ file, keys: Keys.serverKeys(keys) }) }
-})
-
-const serve = Effect.fn("serve")(function* (options: ServerOptions) {
-  const { host, keyFile, port, retain } = options
-  exitWhenInterrupted = 0
-  if (options.ephemeral && (Option.isSome(options.db) || options.newLog)) {
-    return yield* new UsageError({ message: "--ephemeral keeps no file: leave --db and --new-log out" })
-  }
-  const source = yield* KeySource.find(keyFile)
-  const keys = yield* Effect.catchTag(KeySource.load(source, readStdin), "KeyError", (error) =>
-    source._tag === "File" && error.reason === "missing" ? makeKeyFile(source.path) : Effect.fail(error)
-  )
-  // Started by npm, the command is not on the user's PATH.
-  const program = Option.isSome(yield* Config.option(Config.string("npm_lifecycle_event"))) ? "npx chat" : "chat"
-  const log = yield* openLog(options, source, keys)
-  const [Server, Fernet] = yield* loadServer
-  yield* Effect.gen(function* () {
-    const server = yield* Server.Server
-    const bound = Number(server.address.slice(server.address.lastIndexOf(":") + 1))
-    yield* Console.log(Hints.format({ address: { host, port: bound }, source, keys, program, log: log.name }))
-    return yield* server.join
-  }).pipe(
-    Effect.provide(
-      Server.layer({ keys: Keys.serverKeys(keys), retain }).pipe(
-        Layer.provide([TransportTcp.layerListener({ host, port }), log.layer]),
-        Layer.provide(Fernet.layer)
-      )
-    )
-  )
-}, Effect.scoped)
-
-const askNick = Effect.gen(function* () {
-  const missing = new UsageError({ message: "a nick is missing: give --nick NAME, or set CHAT_NICK" })
-  if (terminal === undefined) return yield* missing
-  const [, , Prompt] = yield* loadClient
-  const answer = yield* Prompt.ask(terminal, "nick: ")
-  return answer === undefined || answer === "" ? yield* missing : answer
-})
-
-/** Standard input by lines; none where it has already been read for the key. */
-const inputLines = (used: boolean): Stream.Stream<string> =>
-  used
-    ? Stream.never
-    : Stream.suspend(() => Stream.orDie(Stream.fromAsyncIterable(createInterface({ input: stdin }), (error) => error)))
-
-const join = Effect.fn("join")(function* ({ host, keyFile, nick, port, profile }: ClientOptions) {
-  const source = yield* KeySource.find(keyFile)
-  const keys = yield* Keys.roomKeys(yield* KeySource.load(source, readStdin))
-  const name = Option.isSome(nick) ? nick.value : yield* askNick
-  const [Client, Plain, Prompt, Fernet, StateFiles] = yield* loadClient
-  const directory = yield* StateFiles.directoryOf({
-    stateHome: yield* StateFiles.stateHome,
-    address: TransportTcp.format({ host, port }),
-    keys,
-    profile: Option.getOrElse(profile, () => name)
-  })
-  const client = Client.layerKept({ keys, nick: name }).pipe(
-    Layer.provide([TransportTcp.layerDialer({ host, port }), Fernet.layer, StateFiles.layer(directory)])
-  )
-  if (terminal !== undefined) {
-    exitWhenInterrupted = 0
-    return yield* Effect.provide(Prompt.run(terminal), client)
-  }
-  const refused = yield* Plain.run({
-    input: inputLines(source._tag === "Stdin"),
-    output: Console.log,
-    problem: report
-  }).pipe(Effect.provide(client))
-  if (refused > 0) return yield* new Incomplete()
-})
-
 /** What `chat` alone stands for: on a terminal the user is asked, elsewhere it is help. */
-const choose = Effect.gen(function* () {
-  if (terminal === undefined) return "--help"
-  const [, , Prompt] = yield* loadClient
-  const answer = yield* Prompt.ask(terminal, "server or client? (s/c) ")
-  if (answer === undefined) return yield* Effect.interrupt
-  const command = answer.toLowerCase()
-  if (["s", "c", "server", "client"].includes(command)) return command
-  return yield* new UsageError({ message: "answer s to serve a chat, or c to join one" })
-})
+const choose = (on: typeof terminal) =>
+  on === undefined
+    ? Effect.succeed("--help")
+    : Effect.flatMap(
+        Effect.promise(() => import("./cli/Choose.js")),
+        (Choose) => Choose.choose(on)
+      )
 
 // ---- The edge ----
 
-/** What the command exits with when it is interrupted: a server and a terminal are meant to be, all else is not. */
-let exitWhenInterrupted = 130
-
-/** A line of this command's own on standard error. */
-function report(line: string): Effect.Effect<void> {
-  // Some of it may be the server's words.
-  return Effect.sync(() => void process.stderr.write(`chat: ${Display.oneLine(line)}\n`))
-}
+const { stdout } = process
 
 /** Errors of usage come as a document with colours: one line of it is enough. */
 const usage = (error: ValidationError.ValidationError): string =>
@@ -338,7 +198,7 @@ const reportCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
 
 const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
-  if (Cause.isInterruptedOnly(exit.cause)) return exitWhenInterrupted
+  if (Cause.isInterruptedOnly(exit.cause)) return interruption.exitCode
   const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
   return ValidationError.isValidationError(failure) || failure instanceof UsageError ? 2 : 1
 }
@@ -368,7 +228,7 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (readerGone) return
   // Nobody reads any more: leave in good order, once, and say nothing.
   readerGone = true
-  exitWhenInterrupted = 0
+  interruption.exitCode = 0
   process.kill(process.pid, "SIGTERM")
 })
 
@@ -376,7 +236,7 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
 process.stderr.on("error", () => {})
 
 const main = Effect.catchTag(cli(process.argv), "Alone", () =>
-  Effect.flatMap(choose, (argument) => cli([...process.argv.slice(0, 2), argument]))
+  Effect.flatMap(choose(terminal), (argument) => cli([...process.argv.slice(0, 2), argument]))
 )
 
 Console.consoleWith((console) => Effect.withConsole(main, edgeConsole(console))).pipe(

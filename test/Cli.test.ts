@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process"
-import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, cpSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import { Script } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -628,6 +629,32 @@ describe.skipIf(!script)("on a terminal (needs the command script)", () => {
       yield* nameless.shows("nick: ")
       nameless.write("\u0003")
       expect(yield* nameless.exit).toBe(2)
+    })
+  )
+})
+
+describe("the code caches", () => {
+  const directory = dirname(Command.path)
+
+  it("are V8's own of what is run", () => {
+    for (const name of ["chat", "StoreWorker"]) {
+      const source = readFileSync(join(directory, `${name}.cjs`))
+      // Read as Latin-1, it is what it is only in ASCII.
+      expect(source.every((byte) => byte < 0x80)).toBe(true)
+      const cachedData = readFileSync(join(directory, `${name}.cache`))
+      const script = new Script(source.toString("latin1"), { cachedData })
+      expect(script.cachedDataRejected).toBe(false)
+    }
+  })
+
+  it.scopedLive("may be of another V8: the command runs all the same", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      cpSync(directory, cwd, { recursive: true })
+      writeFileSync(join(cwd, "chat.cache"), "what another V8 left")
+      const started = spawnSync(process.execPath, [join(cwd, "chat.js"), "--help"], { cwd, encoding: "utf8" })
+      const help = yield* Command.run(["--help"], { cwd })
+      expect({ code: started.status, stdout: started.stdout, stderr: started.stderr }).toEqual(help)
     })
   )
 })

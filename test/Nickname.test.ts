@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as fc from "effect/FastCheck"
 import * as Nickname from "../src/domain/Nickname.js"
+import * as Skeleton from "../src/domain/Skeleton.js"
 
 const parsed = (text: string): string => Either.getOrElse(Nickname.parse(text), () => "refused")
 
@@ -80,7 +81,7 @@ describe("a nick", () => {
 })
 
 describe("the skeletons of nicks", () => {
-  const skeletons = (nick: string) => Nickname.skeletons(parsed(nick))
+  const skeletons = (nick: string) => Skeleton.skeletons(parsed(nick))
   const alike = (a: string, b: string) => skeletons(a).some((skeleton) => skeletons(b).includes(skeleton))
   const pairs = (nicks: ReadonlyArray<string>) =>
     nicks.flatMap((a, i) => nicks.slice(i + 1).map((b) => [a, b, alike(a, b)] as const))

@@ -5,9 +5,9 @@ import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Base64Url from "../src/domain/Base64Url.js"
-import * as Nickname from "../src/domain/Nickname.js"
 import * as Protocol from "../src/domain/Protocol.js"
 import * as Roster from "../src/domain/Roster.js"
+import * as Skeleton from "../src/domain/Skeleton.js"
 import * as Membership from "../src/server/Membership.js"
 import * as RoomState from "../src/server/RoomState.js"
 
@@ -168,7 +168,7 @@ it.prop(
       expect(HashMap.get(state.tickets, ticket)).toEqual(Option.some(member))
     }
     // Nobody looks like another who is here.
-    const skeletons = here.flatMap(({ nick }) => Nickname.skeletons(nick))
+    const skeletons = here.flatMap(({ nick }) => Skeleton.skeletons(nick))
     expect(HashMap.size(state.names)).toBe(skeletons.length)
     // Who is here has one session or none; without one it is away.
     for (const { member } of HashMap.values(state.members)) {

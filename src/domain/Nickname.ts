@@ -4,7 +4,6 @@
 import { Buffer } from "node:buffer"
 import type * as Brand from "effect/Brand"
 import * as Either from "effect/Either"
-import unhomoglyph from "unhomoglyph"
 
 /** A nick as the server admits it: NFKC, 1 to 32 code points of letters, marks, decimal digits, `-`, `_`, `.`. */
 export type Nickname = string & Brand.Brand<"fernet-chat/Nickname">
@@ -31,17 +30,3 @@ export const parse = (text: string): Either.Either<Nickname, string> => {
     ? Either.right(nick)
     : Either.left("a nick is 1 to 32 letters, digits, '-', '_' or '.', without spaces")
 }
-
-const fold = (text: string): string => text.toUpperCase().toLowerCase()
-
-const look = (text: string): string => unhomoglyph(text.normalize("NFD")).normalize("NFD")
-
-/**
- * What two nicks have in common when a reader could take one for the other: the confusable skeleton of Unicode TR39
- * (its table as of Unicode 13, from `unhomoglyph` 1.0.6), case folded. Some letters look alike as capitals only, some
- * in lower case only (`I` and `l`, Cyrillic `В` and `B`), so the table is asked before folding and after, and a nick
- * has a skeleton of either kind. It is free when no member has one of them.
- */
-export const skeletons = (nick: string): ReadonlyArray<string> => [
-  ...new Set([fold(look(fold(nick))), fold(look(nick))])
-]

@@ -4,21 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import { type Address, format } from "./Address.js"
 import * as Transport from "./Transport.js"
 
-/** Where to listen or whom to call. */
-export interface Address {
-  readonly host: string
-  /** 0 to 65535; a server on port 0 takes a free one. */
-  readonly port: number
-}
-
-/** Where a chat is when nothing else is said. */
-export const defaultAddress: Address = { host: "127.0.0.1", port: 55555 }
-
-/** `host:port`, with brackets around an IPv6 address. */
-export const format = ({ host, port }: Address): string =>
-  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+export { type Address, defaultAddress, format } from "./Address.js"
 
 const lost = (error: Error) =>
   new Transport.TransportError({ reason: "lost", message: `the connection was lost (${error.message})` })

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Nickname from "../domain/Nickname.js"
 import * as Protocol from "../domain/Protocol.js"
 import * as Roster from "../domain/Roster.js"
+import * as Skeleton from "../domain/Skeleton.js"
 import * as Membership from "./Membership.js"
 
 /** What a session asks of the room. */
@@ -73,7 +74,7 @@ export const make = <L>(
       here.map(({ member, nick }) => ({ member, nick }))
     ),
     names: HashMap.fromIterable(
-      here.flatMap(({ member, nick }) => Nickname.skeletons(nick).map((skeleton) => [skeleton, member] as const))
+      here.flatMap(({ member, nick }) => Skeleton.skeletons(nick).map((skeleton) => [skeleton, member] as const))
     ),
     seats: HashMap.empty(),
     links: HashMap.empty(),
@@ -105,9 +106,9 @@ const applyNames = (names: State<never>["names"], event: Protocol.Event): State<
   const freed = event._tag === "Renamed" ? event.was : event._tag === "Left" ? event.nick : undefined
   const taken = event._tag === "Renamed" || event._tag === "Joined" ? event : undefined
   let next = names
-  if (freed !== undefined) for (const skeleton of Nickname.skeletons(freed)) next = HashMap.remove(next, skeleton)
+  if (freed !== undefined) for (const skeleton of Skeleton.skeletons(freed)) next = HashMap.remove(next, skeleton)
   if (taken !== undefined) {
-    for (const skeleton of Nickname.skeletons(taken.nick)) next = HashMap.set(next, skeleton, taken.member)
+    for (const skeleton of Skeleton.skeletons(taken.nick)) next = HashMap.set(next, skeleton, taken.member)
   }
   return next
 }
@@ -186,7 +187,7 @@ const nick = <L>(state: State<L>, link: L, message: Protocol.Nick, at: number): 
     Option.getOrThrow
   )
   const { member } = membership
-  const isTaken = Nickname.skeletons(wanted).some((skeleton) =>
+  const isTaken = Skeleton.skeletons(wanted).some((skeleton) =>
     Option.exists(HashMap.get(state.names, skeleton), (holder) => holder !== member)
   )
   if (isTaken) return reject("nick-taken", `"${wanted}" is taken, or looks like a nick that is: choose another`)

@@ -58,5 +58,4 @@ const program = Effect.gen(function* () {
 })
 
 // A rejection ends the thread, and the server is told.
-await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
-port.close()
+void Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))).then(() => port.close())

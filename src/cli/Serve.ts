@@ -1,0 +1,84 @@
+/** `chat s`: serves a chat until it is interrupted. */
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Fernet from "../domain/Fernet.js"
+import * as KeyFile from "../domain/KeyFile.js"
+import * as Keys from "../domain/Keys.js"
+import * as TransportTcp from "../domain/TransportTcp.js"
+import * as Database from "./Database.js"
+import { UsageError } from "./Failure.js"
+import * as Hints from "./Hints.js"
+import { newRoomKeys } from "./Keygen.js"
+import * as KeySource from "./KeySource.js"
+import { interruption, readStdin } from "./Process.js"
+
+export interface ServeOptions extends TransportTcp.Address {
+  readonly keyFile: Option.Option<string>
+  /** The file that keeps the log. */
+  readonly db: Option.Option<string>
+  /** Whether the log is in memory instead. */
+  readonly ephemeral: boolean
+  /** How long what was said is kept. */
+  readonly retain: Duration.Duration
+  /** Whether to begin an empty log. */
+  readonly newLog: boolean
+}
+
+const loadServer = Effect.promise(() => import("../server/Server.js"))
+const loadMemory = Effect.promise(() => import("../server/Log.js"))
+const loadDatabase = Effect.promise(() => import("../server/LogSql.js"))
+
+/** Makes the key file that is missing. */
+const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
+  const keys = yield* newRoomKeys
+  yield* KeyFile.create(path, keys)
+  yield* Console.log(`made ${path}: whoever has this key can join and read along`)
+  return keys
+})
+
+/** The log that the options ask for, and what to call it. */
+const openLog = Effect.fn("openLog")(function* (options: ServeOptions, source: KeySource.KeySource, keys: Keys.KeySet) {
+  if (options.ephemeral) {
+    const Log = yield* loadMemory
+    return { name: "in memory, until the server ends", context: yield* Layer.build(Log.layerMemory()) }
+  }
+  const file = yield* Database.find(options.db, source)
+  yield* Database.lock(file)
+  const aside = options.newLog ? yield* Database.moveAside(file) : Option.none()
+  if (Option.isSome(aside)) yield* Console.log(`the old log is in ${aside.value}`)
+  const LogSql = yield* loadDatabase
+  const layer = LogSql.layer({ file, keys: Keys.serverKeys(keys) })
+  return { name: file, context: yield* Layer.build(Layer.provide(layer, Fernet.layer)) }
+})
+
+export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
+  const { host, keyFile, port, retain } = options
+  interruption.exitCode = 0
+  if (options.ephemeral && (Option.isSome(options.db) || options.newLog)) {
+    return yield* new UsageError({ message: "--ephemeral keeps no file: leave --db and --new-log out" })
+  }
+  const source = yield* KeySource.find(keyFile)
+  const keys = yield* Effect.catchTag(KeySource.load(source, readStdin), "KeyError", (error) =>
+    source._tag === "File" && error.reason === "missing" ? makeKeyFile(source.path) : Effect.fail(error)
+  )
+  // Started by npm, the command is not on the user's PATH.
+  const program = Option.isSome(yield* Config.option(Config.string("npm_lifecycle_event"))) ? "npx chat" : "chat"
+  // A thread opens the log: in the meantime this one loads the server.
+  const [log, Server] = yield* Effect.all([openLog(options, source, keys), loadServer], { concurrency: 2 })
+  yield* Effect.gen(function* () {
+    const server = yield* Server.Server
+    const bound = Number(server.address.slice(server.address.lastIndexOf(":") + 1))
+    yield* Console.log(Hints.format({ address: { host, port: bound }, source, keys, program, log: log.name }))
+    return yield* server.join
+  }).pipe(
+    Effect.provide(
+      Server.layer({ keys: Keys.serverKeys(keys), retain }).pipe(
+        Layer.provide([TransportTcp.layerListener({ host, port }), Layer.succeedContext(log.context), Fernet.layer])
+      )
+    )
+  )
+}, Effect.scoped)
