@@ -14,33 +14,38 @@ import type { Downlink } from "./Downlink.js"
 import { Log } from "./Log.js"
 import { Room } from "./Room.js"
 
-/** Events that are read from the log at a time. */
+/** Events that are read from the log, and written to a session, in a turn: three frames full of them. */
 const pageSize = 256
 
-/** Writes the log to a client from where it stands, a page at a time, until the Room can make it live. */
+/**
+ * Writes the log to a client from where it stands, a page at a time, until the Room can make it live. It reads when its
+ * turn has come and not before: in a crowd a page that was read earlier would be far from the head when it is written.
+ */
 const follow = Effect.fnUntraced(function* (link: Downlink) {
   const log = yield* Log
   const { aside } = yield* EventLoop
   const room = yield* Room
-  yield* aside
-  link.welcome()
-  while (link.isWelcomed) {
+  while (true) {
     yield* link.drained
-    const events = yield* log.read(link.last, pageSize)
-    if (!Arr.isNonEmptyReadonlyArray(events)) {
-      if (link.farewell !== undefined) return link.bye(link.farewell)
+    // Those who talk do not wait for a whole history.
+    yield* aside
+    link.welcome()
+    if (!link.isWelcomed) return
+    const { farewell, last } = link
+    const events = yield* log.read(last, pageSize)
+    // The Room has written to it meanwhile, as it does for who leaves: the rest is read anew.
+    if (link.last !== last) continue
+    if (Arr.isNonEmptyReadonlyArray(events)) {
+      // The log has dropped what it should read next: it has been too slow for it.
+      if (events[0].seq !== last + 1) return link.bye("slow")
+      for (const page of Wire.pages(events)) link.events(page)
+    }
+    if (events.length === pageSize) continue
+    if (farewell !== undefined) return link.bye(farewell)
+    // What has come since then is for the Room to write.
+    if (link.farewell === undefined) {
       link.caughtUp()
       return yield* room.submit([{ _tag: "Ready", link }])
-    }
-    // The log has dropped what it should read next: it has been too slow for it.
-    if (events[0].seq !== link.last + 1) return link.bye("slow")
-    for (const page of Wire.pages(events)) {
-      yield* link.drained
-      // Those who talk do not wait for a whole history.
-      yield* aside
-      // The Room has written to it meanwhile, as it does for who leaves: the rest is read anew.
-      if (page[0].seq !== link.last + 1) break
-      link.events(page)
     }
   }
 })

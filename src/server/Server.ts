@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import { EventLoop } from "../domain/EventLoop.js"
 import type { Fernet } from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
 import { Listener } from "../domain/Transport.js"
@@ -89,7 +90,9 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
       runSession(Effect.onExit(Session.run(transport, context), (exit) => Scope.close(scope, exit)))
     })
   )
-  const accepting = yield* Effect.forkScoped(Effect.forever(accept))
+  const { aside } = yield* EventLoop
+  // A crowd at the door does not keep those who talk waiting.
+  const accepting = yield* Effect.forkScoped(Effect.forever(Effect.zipRight(accept, aside)))
   const stopAccepting = Effect.zipRight(Fiber.interrupt(accepting), listener.close)
 
   // Without its room a server is none: it must not go on taking connections that nobody answers.
