@@ -71,6 +71,8 @@ export class Crowd {
   /** Called at the end of a turn of the event loop in which something has come. */
   onTurn: () => void = () => {}
   onFailure: (error: unknown) => void = () => {}
+  /** What was wrong first, whenever that was: nothing can be measured after it. */
+  failure: unknown
 
   private readonly common: Common | undefined
   /** Bytes that each has who hears what all hear. */
@@ -189,14 +191,19 @@ export class Crowd {
       try {
         take(chunk)
       } catch (error) {
-        this.onFailure(error)
+        this.fail(error)
       }
       if (this.isTurning) return
       this.isTurning = true
       setImmediate(() => this.turn())
     })
-    socket.on("close", () => this.onFailure(new Error("the server has closed a connection")))
+    socket.on("close", () => this.fail(new Error("the server has closed a connection")))
     socket.resume()
+  }
+
+  private fail(error: unknown): void {
+    this.failure ??= error
+    this.onFailure(this.failure)
   }
 
   /** A listener of somebody's own: it knows which text of its speaker each one is. */

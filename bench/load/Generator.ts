@@ -1,5 +1,6 @@
 /** The load: a process that joins all members to a server, has some of them talk, and tells what it has measured. */
 import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Member } from "../peers/Peer.js"
@@ -46,6 +47,9 @@ const gather = Effect.fnUntraced(function* ({ members, peer, port, speakers }: T
   return new Crowd(joined, dialect, Math.min(speakers, members))
 })
 
+/** What was said did not come to all. */
+class Missing extends Data.TaggedError("Missing")<{ readonly message: string }> {}
+
 /** Says texts until `load` says that it is enough, and waits until all have come. */
 const talk = (crowd: Crowd, load: Load): Effect.Effect<void, unknown> =>
   Effect.async<void, unknown>((resume) => {
@@ -70,7 +74,7 @@ const talk = (crowd: Crowd, load: Load): Effect.Effect<void, unknown> =>
     }
     const timer = setInterval(() => {
       if (performance.now() - Math.max(crowd.heardAt, begin) > patience) {
-        finish(Effect.fail(new Error(`${crowd.inFlight} texts have not come to all`)))
+        finish(Effect.fail(new Missing({ message: `${crowd.inFlight} texts have not come to all` })))
       } else if (pace._tag === "Rate") step()
     }, 5)
     const finish = (outcome: Effect.Effect<void, unknown>) => {
@@ -80,7 +84,8 @@ const talk = (crowd: Crowd, load: Load): Effect.Effect<void, unknown> =>
     }
     crowd.onTurn = step
     crowd.onFailure = (error) => finish(Effect.fail(error))
-    step()
+    if (crowd.failure !== undefined) finish(Effect.fail(crowd.failure))
+    else step()
   })
 
 /** Puts `load` on the server; so many texts are expected to be said. */

@@ -11,11 +11,18 @@ import type { Load, Measured, Report, Request } from "./Load.js"
 /** There is nothing to measure: `message` says where, and why. */
 export class TrialError extends Data.TaggedError("TrialError")<{ readonly message: string }> {}
 
+/** A server that has started. */
+export interface Started {
+  /** Joins the members, of whom the first few may talk, for the life of the Scope. */
+  readonly join: Effect.Effect<Trial, TrialError, Scope.Scope>
+  /** Memory (KiB) of the server. To be asked when there has been nothing to do for {@link restTime}. */
+  readonly memory: Effect.Effect<number>
+}
+
+/** A server whose members have joined. */
 export interface Trial {
   /** How long all members together took to join. */
   readonly joinSeconds: number
-  /** Memory (KiB) that the server has for a member. To be asked when nobody has talked for {@link restTime}. */
-  readonly memory: Effect.Effect<number>
   readonly run: (load: Load) => Effect.Effect<Measured, TrialError>
 }
 
@@ -28,39 +35,42 @@ const collectTime = "500 millis"
 /** This program as it was built: it is started again in other roles. */
 const program = new URL("main.js", import.meta.url).href
 
-/** Starts a server and joins its members, of whom the first few may talk, for the life of the Scope. */
+/** Starts a server for so many members, for the life of the Scope. */
 export const start = (
   name: Peers.Name,
   members: number,
   speakers: number
-): Effect.Effect<Trial, TrialError, Scope.Scope> =>
+): Effect.Effect<Started, never, Scope.Scope> =>
   Effect.gen(function* () {
     const peer: Peer = Peers.peers[name]
     const fail = (reason: string) => new TrialError({ message: `${peer.name}, ${members} members: ${reason}` })
     const server = yield* peer.start(members)
+
+    const join = Effect.gen(function* () {
+      const generator = yield* Child.startOn<Request, Report>(Process.loadCore, program, "load")
+      /** Asks the generator for something, and gives what it answers with. */
+      const ask = <Tag extends Report["_tag"]>(request: Request, tag: Tag) =>
+        Effect.gen(function* () {
+          yield* generator.send(request)
+          const report = yield* generator.report
+          if (is(report, tag)) return report
+          return yield* fail(report._tag === "Failed" ? report.reason : `it answers with ${report._tag}`)
+        }).pipe(Effect.catchAllDefect((defect) => fail(String(defect))))
+
+      const { seconds } = yield* ask({ _tag: "Join", target: { peer: name, members, speakers, ...server } }, "Joined")
+      const trial: Trial = {
+        joinSeconds: seconds,
+        run: (load) => Effect.map(ask({ _tag: "Run", load }, "Measured"), ({ measured }) => measured)
+      }
+      return trial
+    })
+
     const memory = Effect.gen(function* () {
       if (peer.collect !== undefined) yield* peer.collect(server)
       yield* Effect.sleep(collectTime)
       return Process.memory(server.pid)
     })
-    const empty = yield* memory
-    const generator = yield* Child.startOn<Request, Report>(Process.loadCore, program, "load")
-
-    /** Asks the generator for something, and gives what it answers with. */
-    const ask = <Tag extends Report["_tag"]>(request: Request, tag: Tag) =>
-      Effect.gen(function* () {
-        yield* generator.send(request)
-        const report = yield* generator.report
-        if (is(report, tag)) return report
-        return yield* fail(report._tag === "Failed" ? report.reason : `it answers with ${report._tag}`)
-      }).pipe(Effect.catchAllDefect((defect) => fail(String(defect))))
-
-    const joined = yield* ask({ _tag: "Join", target: { peer: name, members, speakers, ...server } }, "Joined")
-    return {
-      joinSeconds: joined.seconds,
-      memory: Effect.map(memory, (full) => (full - empty) / members),
-      run: (load) => Effect.map(ask({ _tag: "Run", load }, "Measured"), ({ measured }) => measured)
-    }
+    return { join, memory }
   })
 
 const is = <Tag extends Report["_tag"]>(report: Report, tag: Tag): report is Extract<Report, { readonly _tag: Tag }> =>

@@ -37,15 +37,15 @@ export interface Scenario {
   readonly title: string
   readonly load: Omit<Load, "size">
   readonly rounds: number
-  /** Whether the memory of a member is measured, before anybody talks: these scenarios come first. */
+  /** Whether the memory of a member is measured, before anybody talks. */
   readonly isIdle?: boolean
   readonly members: ReadonlyArray<number>
   /** Ours comes first: the others need to know its bytes. */
   readonly contenders: ReadonlyArray<Contender>
 }
 
-/** Servers that are started and joined at a time: some wait, and some are busy. */
-const startAtATime = 3
+/** Servers that are joined at a time: some wait, and some are busy. */
+const joinAtATime = 3
 
 /** How long (s) a load is on before it is measured. */
 const warmUp = 0.3
@@ -82,14 +82,10 @@ const toRow = (
 const compare = Effect.fnUntraced(function* (
   scenario: Scenario,
   members: number,
-  trials: ReadonlyMap<Name, Trial.Trial>
+  trials: ReadonlyMap<Name, Trial.Trial>,
+  memory: ReadonlyMap<Name, number>
 ) {
   const measured = new Map<Contender, Array<Measured>>()
-  const memory = new Map<Name, number>()
-  if (scenario.isIdle === true) {
-    yield* Effect.sleep(Trial.restTime)
-    for (const [name, trial] of trials) memory.set(name, yield* trial.memory)
-  }
   const failed = new Set<Contender>()
   const spent = new Map<Contender, number>()
   let bytes = usualSize
@@ -116,22 +112,38 @@ const compare = Effect.fnUntraced(function* (
   return scenario.contenders.flatMap((contender) => {
     const all = measured.get(contender)
     if (all === undefined || failed.has(contender)) return []
-    return [toRow(scenario, contender, members, memory.get(contender.peer), all)]
+    return [toRow(scenario, contender, members, scenario.isIdle === true ? memory.get(contender.peer) : undefined, all)]
   })
 })
 
 /** Starts whom the scenarios need, joins so many members each, and measures. */
 const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenario>, members: number) {
   const due = scenarios.filter((scenario) => scenario.members.includes(members))
-  const trials = new Map<Name, Trial.Trial>()
-  // The last first: those of ours take longest to join, and others only wait.
-  const names = new Set(due.flatMap(({ contenders }) => contenders.map(({ peer }) => peer)).reverse())
+  const isIdle = due.some((scenario) => scenario.isIdle === true)
   // Only as many as ever talk: who may talk and does not hear itself costs the generator more.
   const speakers = Math.max(...due.map(({ load }) => load.speakers))
+  // The last first: those of ours take longest to join, and others only wait.
+  const names = Array.from(new Set(due.flatMap(({ contenders }) => contenders.map(({ peer }) => peer)))).reverse()
+  const started = yield* Effect.forEach(names, (name) =>
+    Effect.map(Trial.start(name, members, speakers), (server) => ({ name, ...server }))
+  )
+
+  /** The memory (KiB) of each server, when all have been left alone. */
+  const memories = Effect.gen(function* () {
+    if (!isIdle) return new Map<Name, number>()
+    yield* Effect.sleep(Trial.restTime)
+    const all = yield* Effect.forEach(started, ({ memory, name }) =>
+      Effect.map(memory, (size) => [name, size] as const)
+    )
+    return new Map(all)
+  })
+
+  const before = yield* memories
+  const trials = new Map<Name, Trial.Trial>()
   yield* Effect.forEach(
-    names,
-    (name) =>
-      Effect.matchEffect(Trial.start(name, members, speakers), {
+    started,
+    ({ join, name }) =>
+      Effect.matchEffect(join, {
         onFailure: ({ message }) => Console.log(`nothing measured: ${message}`),
         onSuccess: (trial) => {
           trials.set(name, trial)
@@ -139,9 +151,11 @@ const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenar
           return Console.error(`${members} members have joined ${name} (${trial.joinSeconds.toFixed(1)} s)`)
         }
       }),
-    { concurrency: startAtATime, discard: true }
+    { concurrency: joinAtATime, discard: true }
   )
-  return (yield* Effect.forEach(due, (scenario) => compare(scenario, members, trials))).flat()
+  const after = yield* memories
+  const memory = new Map(Array.from(after, ([name, size]) => [name, (size - (before.get(name) ?? 0)) / members]))
+  return (yield* Effect.forEach(due, (scenario) => compare(scenario, members, trials, memory))).flat()
 }, Effect.scoped)
 
 /** Three figures of it, or more where they are whole. */
