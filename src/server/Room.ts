@@ -40,9 +40,9 @@ export const defaultLimits: Limits = { history: 100, maxUnsent: 1024 * 1024, que
 
 /**
  * How long (ms) after the last batch those who come and go are announced, where so many are live: to tell all of one
- * newcomer takes as long as to tell them of fifty, about 10 µs each, and that is to take a fourth of the time at most.
+ * newcomer takes as long as to tell them of fifty, about 10 µs each, and that is to take a tenth of the time at most.
  */
-const patience = (live: number): number => Math.min(3 * Math.floor(live / 100), 100)
+const patience = (live: number): number => Math.min(10 * Math.floor(live / 100), 100)
 
 /** Whether somebody waits for an answer to it, or for what is told of it. */
 const isUrgent = (item: Item): boolean => {
