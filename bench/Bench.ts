@@ -3,27 +3,32 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { judge } from "./Claims.js"
+import * as Client from "./parts/Client.js"
 import * as FanOut from "./parts/FanOut.js"
 import * as Growth from "./parts/Growth.js"
 import * as Idle from "./parts/Idle.js"
-import type { Part, Row } from "./parts/Part.js"
+import * as Joins from "./parts/Joins.js"
+import type { Claim, Part, Row } from "./parts/Part.js"
+import * as Start from "./parts/Start.js"
 import type { Peer } from "./peers/Peer.js"
 import { type Name, peers } from "./peers/Peers.js"
 import * as Process from "./utils/Process.js"
 
-const parts: ReadonlyArray<Part> = [FanOut.part, Growth.part, Idle.part]
+const parts: ReadonlyArray<Part> = [FanOut.part, Growth.part, Idle.part, Joins.part, Client.part, Start.part]
 
 /** What a quick run measures. */
-const quick: ReadonlyArray<string> = ["fanout", "single", "rate"]
+const quick: ReadonlyArray<string> = ["fanout", "single", "rate", "client"]
 
 /** Says which servers there are; gives those. */
 const look = Effect.gen(function* () {
+  if (!Process.canPin) yield* Console.log("servers and load share all cores here: there is no taskset")
   const installed = new Set<Name>()
   for (const [name, { install, name: called, version }] of Object.entries(peers) as ReadonlyArray<[Name, Peer]>) {
     const found = yield* version
     if (Option.isSome(found)) installed.add(name)
     yield* Console.log(Option.isSome(found) ? `${called} ${found.value}` : `${called} is missing: ${install}`)
   }
+  yield* Console.log("")
   return installed
 })
 
@@ -35,14 +40,17 @@ export const run = (args: ReadonlyArray<string>) =>
     if (args.includes("--only") && !known.some((name) => name === only)) {
       return yield* Effect.dieMessage(`--only takes one of ${known.join(", ")}`)
     }
-    const wants = (scenario: string) =>
-      (only === undefined || scenario === only) && (!isQuick || quick.includes(scenario))
-    if (!Process.canPin) yield* Console.log("servers and load share all cores here: there is no taskset")
-    const installed = yield* look
-    yield* Console.log("")
+    const wants = (scenario: string) => (only === undefined ? !isQuick || quick.includes(scenario) : scenario === only)
+    const installed = yield* Effect.cached(look)
     const rows: Array<Row> = []
+    const claims: Array<Claim> = []
     for (const part of parts) {
-      if (part.scenarios.some(wants)) rows.push(...(yield* part.run({ isQuick, wants, installed })))
+      if (!part.scenarios.some(wants)) continue
+      const found = yield* part.run({ isQuick, wants, installed })
+      rows.push(...found.rows)
+      claims.push(...found.claims)
     }
-    yield* Console.log(judge(rows).join("\n"))
+    for (const { isMet, text } of [...judge(rows), ...claims]) {
+      yield* Console.log(`${isMet ? "met    " : "not met"}  ${text}`)
+    }
   })

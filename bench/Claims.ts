@@ -1,5 +1,5 @@
 /** What is promised of the figures, each as a ratio of two that were measured beside each other in this run. */
-import type { Row } from "./parts/Part.js"
+import type { Claim, Row } from "./parts/Part.js"
 import * as Rounds from "./parts/Rounds.js"
 
 type Figure = "cpu" | "p99"
@@ -55,10 +55,8 @@ const growth = [
 
 const names: Record<Figure, string> = { cpu: "CPU a delivery", p99: "p99" }
 
-const verdict = (isMet: boolean) => (isMet ? "met    " : "not met")
-
-/** A line for each promise of which there are figures. */
-export const judge = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
+/** What is promised of servers, where there are figures of it. */
+export const judge = (rows: ReadonlyArray<Row>): ReadonlyArray<Claim> => {
   const find = (scenario: string, members: number, { server }: Rounds.Contender) =>
     rows.find((row) => row.scenario === scenario && row.members === members && row.server === server)
 
@@ -66,10 +64,10 @@ export const judge = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
     const [ours, other] = [find(scenario, members, who), find(scenario, members, theirs)]
     if (ours === undefined || other === undefined) return []
     const [a, b] = [ours[figure], other[figure]]
-    return [
-      `${verdict(a / b <= limit)}  ${scenario}, ${members} members: ${names[figure]} of ${who.server} is ` +
-        `${(a / b).toFixed(2)} times that of ${theirs.server} (${Rounds.number(a)} to ${Rounds.number(b)}; at most ${limit.toFixed(2)})`
-    ]
+    const text =
+      `${scenario}, ${members} members: ${names[figure]} of ${who.server} is ${(a / b).toFixed(2)} times that of ` +
+      `${theirs.server} (${Rounds.number(a)} to ${Rounds.number(b)}; at most ${limit.toFixed(2)})`
+    return [{ isMet: a / b <= limit, text }]
   })
 
   const costs = growth.flatMap(([scenario, members]) => find(scenario, members, Rounds.ours)?.cpu ?? [])
@@ -77,16 +75,19 @@ export const judge = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
     costs.length < growth.length
       ? []
       : [
-          `${verdict(costs.every((cost, i) => i === 0 || cost <= (costs[i - 1] ?? 0)))}  ` +
-            `CPU a delivery does not rise with ${growth.map(([, members]) => members).join(", ")} members: ` +
-            costs.map(Rounds.number).join(", ")
+          {
+            isMet: costs.every((cost, i) => i === 0 || cost <= (costs[i - 1] ?? 0)),
+            text:
+              `growth: CPU a delivery does not rise with ${growth.map(([, members]) => members).join(", ")} members ` +
+              `(${costs.map(Rounds.number).join(", ")})`
+          }
         ]
 
   const small = idle.flatMap((members) => {
     const memory = find("idle", members, Rounds.ours)?.memory
     if (memory === undefined) return []
     const size = `${memory.toFixed(1)} KiB a connection (at most ${idleLimit})`
-    return [`${verdict(memory <= idleLimit)}  idle, ${members} members: ${size}`]
+    return [{ isMet: memory <= idleLimit, text: `idle, ${members} members: ${size}` }]
   })
   return [...compared, ...grown, ...small]
 }

@@ -1,5 +1,5 @@
 /**
- * Fan-out beside others: our server, bare Node and servers that are installed here, each a process on a core of its own,
+ * What it costs to tell everybody, beside others: our server, bare Node and servers that are installed here, each a process on a core of its own,
  * under the same load from a process on another core, which checks every byte of every delivery.
  *
  *     npm run bench
@@ -8,9 +8,20 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
+import * as Fernet from "../src/domain/Fernet.js"
 
 const [, , ...args] = process.argv
-// The load is this same program, and needs nothing of the rest.
-const { run } = args[0] === "load" ? await import("./load/Generator.js") : await import("./Bench.js")
+
+/** What this program is when it is started again as a process of its own: the load, which needs nothing of the rest. */
+const program = async () => {
+  const role = args[0]
+  if (role === "load") return (await import("./load/Generator.js")).run()
+  if (role === "newcomers") return (await import("./utils/Newcomers.js")).run
+  if (role === "talking") return (await import("./utils/Talking.js")).run
+  return (await import("./Bench.js")).run(args)
+}
+
 // However it ends, the servers end with it.
-NodeRuntime.runMain(Effect.scoped(run(args)), { disablePrettyLogger: true })
+NodeRuntime.runMain(Effect.promise(program).pipe(Effect.flatten, Effect.scoped, Effect.provide(Fernet.layer)), {
+  disablePrettyLogger: true
+})

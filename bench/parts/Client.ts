@@ -1,8 +1,6 @@
 /**
  * What a client takes for a text, from the bytes of group frames to `client.events`, against a bare loop that opens the
  * same tokens, parses the same JSON, and does nothing else: both in turn, in one run.
- *
- *     node scripts/run.mjs bench/parts/Client.ts [ROUNDS] [TEXTS]
  */
 import { Buffer } from "node:buffer"
 import * as Arr from "effect/Array"
@@ -22,15 +20,17 @@ import * as Wire from "../../src/domain/Wire.js"
 import * as ScriptedServer from "../utils/ScriptedServer.js"
 import { keys, text } from "../utils/Setting.js"
 import { median } from "../utils/Statistics.js"
+import * as Table from "../utils/Table.js"
+import type { Part } from "./Part.js"
 
 /** CPU time (µs) a text, and how many texts came in a frame. */
-export interface Row {
+interface Row {
   readonly texts: number
   readonly client: number
   readonly bare: number
 }
 
-export const sizes = [1, 16, 64] as const
+const sizes = [1, 16, 64] as const
 
 /** Who talks: their texts come in turn. */
 const authors = 16
@@ -138,19 +138,31 @@ const measure = Effect.fn(
   Effect.provide(TransportMemory.layer)
 )
 
-/** Measures frames of each size: medians of `rounds` rounds of `count` texts each. */
-export const run = (rounds = 9, count = 2048, of: ReadonlyArray<number> = sizes) =>
-  Effect.gen(function* () {
-    const rows = yield* Effect.forEach(of, (size) => measure(size, rounds, count))
-    yield* Console.log("texts a frame   client µs/text   bare loop µs/text   ratio")
-    for (const { bare, client, texts } of rows) {
-      const figures = [texts, client.toFixed(2), bare.toFixed(2), (client / bare).toFixed(2)]
-      yield* Console.log(figures.map((figure, index) => String(figure).padStart([13, 17, 20, 8][index] ?? 0)).join(""))
-    }
-    return rows
-  }).pipe(Effect.provide(Fernet.layer))
+/** Most that a client may take, as a multiple of what the bare loop does. */
+const limit = 1.5
 
-if (process.argv[1]?.endsWith("Client.ts")) {
-  const [rounds, count] = process.argv.slice(2).map(Number)
-  await Effect.runPromise(run(rounds, count))
+export const part: Part = {
+  scenarios: ["client"],
+  run: ({ isQuick }) =>
+    Effect.gen(function* () {
+      const [rounds, count] = isQuick ? [3, 512] : [9, 2048]
+      const rows = yield* Effect.forEach(sizes, (size) => measure(size, rounds, count))
+      yield* Console.log(
+        Table.render(
+          `a client, from bytes to its events, beside a loop that opens and parses the same: medians of ${rounds} rounds`,
+          ["texts a frame", "client µs/text", "bare loop µs/text", "ratio"],
+          rows.map(({ bare, client, texts }) => [
+            String(texts),
+            client.toFixed(1),
+            bare.toFixed(1),
+            (client / bare).toFixed(2)
+          ])
+        )
+      )
+      const claims = rows.map(({ bare, client, texts }) => ({
+        isMet: client <= limit * bare,
+        text: `client, ${texts} texts a frame: CPU a text is ${(client / bare).toFixed(2)} times the bare loop's (at most ${limit})`
+      }))
+      return { rows: [], claims }
+    }).pipe(Effect.provide(Fernet.layer), Effect.orDie)
 }

@@ -5,18 +5,17 @@
 import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Fernet from "../../src/domain/Fernet.js"
 import * as FernetChat from "../peers/FernetChat.js"
 import type { Peer, Server } from "../peers/Peer.js"
 import * as Child from "../utils/Child.js"
-import * as Newcomers from "../utils/Newcomers.js"
+import type * as Newcomers from "../utils/Newcomers.js"
 import * as NodeServer from "../utils/NodeServer.js"
 import * as Process from "../utils/Process.js"
 import { median, quantile } from "../utils/Statistics.js"
 import * as Table from "../utils/Table.js"
-import * as Talking from "../utils/Talking.js"
-
-/** What this program does when it is started again as a process of its own, by the first argument. */
-export const roles = { newcomers: Newcomers.run, talking: Talking.run }
+import type * as Talking from "../utils/Talking.js"
+import type { Claim, Part } from "./Part.js"
 
 const program = new URL("main.js", import.meta.url).href
 
@@ -44,8 +43,11 @@ const cost = Effect.fnUntraced(function* (
   return (Process.cpu(pid) - before) / visits
 })
 
+/** Most CPU time (µs) of a handshake. */
+const handshakeLimit = 500
+
 /** The cost of a handshake and of a join, each round all of them in turn. */
-export const costs = Effect.gen(function* () {
+const costs = Effect.gen(function* () {
   const load = yield* newcomers
   const bare = yield* NodeServer.start(["bench/utils/echo.mjs"], (line) => line)
   const ours = yield* FernetChat.inMemory.start(atOnce)
@@ -75,6 +77,11 @@ export const costs = Effect.gen(function* () {
       ])
     )
   )
+  const handshake = median(rows[1].used)
+  const text =
+    `handshake: it takes ${handshake.toFixed(0)} µs of the server's CPU, ${(handshake / least).toFixed(2)} times ` +
+    `a line and its answer on bare Node (at most ${handshakeLimit} µs)`
+  return [{ isMet: handshake <= handshakeLimit, text }]
 })
 
 /** Those who talk, and the texts they say in a second, all together. */
@@ -115,20 +122,29 @@ const meet = Effect.fnUntraced(function* (peer: Peer) {
   return yield* Effect.replicateEffect(round, crowdRounds)
 })
 
+/** How many times the p99 of those who talk may be what it is when nobody comes. */
+const crowdLimit = 3
+
 /** How long those who talk wait while many come at once. */
-export const crowds = Effect.gen(function* () {
+const crowds = Effect.gen(function* () {
   const rows: Array<ReadonlyArray<string>> = []
+  const claims: Array<Claim> = []
   for (const peer of [FernetChat.inMemory, FernetChat.durable]) {
     const rounds = yield* Effect.scoped(meet(peer))
     const without = rounds.flatMap((round) => round.without)
     const during = rounds.flatMap((round) => round.during)
+    const ratio = quantile(during, 0.99) / quantile(without, 0.99)
+    claims.push({
+      isMet: ratio < crowdLimit,
+      text: `crowd: while ${crowd} come at once, the p99 of who talks to ${peer.name} is ${ratio.toFixed(2)} times what it is else (below ${crowdLimit})`
+    })
     const show = (latencies: ReadonlyArray<number>) =>
       [median(latencies), quantile(latencies, 0.99)].map((value) => value.toFixed(1))
     rows.push([
       peer.name,
       ...show(without),
       ...show(during),
-      (quantile(during, 0.99) / quantile(without, 0.99)).toFixed(2),
+      ratio.toFixed(2),
       `${without.length}, ${during.length}`,
       median(rounds.map(({ seconds }) => seconds)).toFixed(1),
       median(rounds.map(({ cpu }) => cpu)).toFixed(0)
@@ -142,4 +158,14 @@ export const crowds = Effect.gen(function* () {
       rows
     )
   )
+  return claims
 })
+
+export const part: Part = {
+  scenarios: ["handshake", "crowd"],
+  run: ({ wants }) =>
+    Effect.gen(function* () {
+      const claims = [...(wants("handshake") ? yield* costs : []), ...(wants("crowd") ? yield* crowds : [])]
+      return { rows: [], claims }
+    }).pipe(Effect.scoped, Effect.provide(Fernet.layer))
+}

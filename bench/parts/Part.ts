@@ -20,12 +20,25 @@ export interface Row {
   readonly isLoadBound: boolean
 }
 
+/** Something that is promised, and whether it was found so in this run. */
+export interface Claim {
+  readonly isMet: boolean
+  /** What it is about, with the figures and the limit. */
+  readonly text: string
+}
+
+export interface Found {
+  /** What the claims of several parts together are judged by. */
+  readonly rows: ReadonlyArray<Row>
+  readonly claims: ReadonlyArray<Claim>
+}
+
 /** A part of the benchmark. */
 export interface Part {
   /** The names of what it can measure. */
   readonly scenarios: ReadonlyArray<string>
-  /** Measures what is wanted of that, prints a table of each, and gives the rows. */
-  readonly run: (options: Options) => Effect.Effect<ReadonlyArray<Row>>
+  /** Measures what is wanted of that, and prints a table of each. */
+  readonly run: (options: Options) => Effect.Effect<Found>
 }
 
 export interface Options {
@@ -33,5 +46,6 @@ export interface Options {
   readonly isQuick: boolean
   /** Whether a scenario is wanted. */
   readonly wants: (scenario: string) => boolean
-  readonly installed: ReadonlySet<Name>
+  /** The servers there are here; says which, when it is first asked. */
+  readonly installed: Effect.Effect<ReadonlySet<Name>>
 }

@@ -12,7 +12,7 @@ import * as Trial from "../load/Trial.js"
 import type { Name } from "../peers/Peers.js"
 import { median } from "../utils/Statistics.js"
 import * as Table from "../utils/Table.js"
-import type { Row } from "./Part.js"
+import type { Found, Row } from "./Part.js"
 
 /** A server with texts of 100 bytes, or of as many bytes as ours takes on the wire for one of those. */
 export interface Contender {
@@ -181,7 +181,11 @@ export const render = (title: string, rows: ReadonlyArray<Row>): string =>
   )
 
 /** Measures scenarios, those with as many members together; prints a table of each. */
-export const run = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenario>, installed: ReadonlySet<Name>) {
+export const run = Effect.fnUntraced(function* (
+  scenarios: ReadonlyArray<Scenario>,
+  look: Effect.Effect<ReadonlySet<Name>>
+) {
+  const installed = yield* look
   const wanted = scenarios.map((scenario) => ({
     ...scenario,
     contenders: scenario.contenders.filter(({ peer }) => installed.has(peer))
@@ -196,5 +200,6 @@ export const run = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenari
       )
     )
   }
-  return rows
+  const found: Found = { rows, claims: [] }
+  return found
 })

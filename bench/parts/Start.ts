@@ -1,8 +1,6 @@
 /**
  * How long the command takes to start, as a multiple of what a bare `node -e 0` takes: all of them in turn, in one run,
- * medians. Run `npm run bundle` before: it measures dist/bin/chat.js.
- *
- *     npm run start-time [ROUNDS]
+ * medians. It measures dist/bin/chat.js.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { resolve } from "node:path"
@@ -12,14 +10,18 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Directory from "../utils/Directory.js"
 import { median } from "../utils/Statistics.js"
+import * as Table from "../utils/Table.js"
+import type { Part } from "./Part.js"
 
 const command = resolve("dist/bin/chat.js")
+
+const rounds = 15
 
 /** How long a start may take before it counts as failed. */
 const patience = "20 seconds"
 
 /** What is measured. */
-export interface Start {
+interface Start {
   readonly name: string
   /** Times (ms), one a round. */
   readonly times: ReadonlyArray<number>
@@ -84,7 +86,7 @@ const start = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Running,
   )
 
 /** Starts the command, or bare node, `rounds` times each. */
-export const measure = (rounds: number): Effect.Effect<ReadonlyArray<Start>, never, Scope.Scope> =>
+const measure = (rounds: number): Effect.Effect<ReadonlyArray<Start>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const cwd = resolve(yield* Directory.temporary)
     const serve = (...args: ReadonlyArray<string>) => start(cwd, [command, "s", "--port", "0", ...args])
@@ -122,15 +124,28 @@ export const measure = (rounds: number): Effect.Effect<ReadonlyArray<Start>, nev
     return timed.map(({ limit, name, times }) => ({ name, times, limit, ratio: median(times) / bare }))
   })
 
-/** One line of a report. */
-export const format = ({ limit, name, ratio, times }: Start): string =>
-  `${name.padEnd(30)}${ratio.toFixed(2).padStart(5)} times node -e 0 (median of ${times.length}: ${median(times).toFixed(0)} ms${
-    limit === undefined ? "" : `; to stay below ${limit}`
-  })`
-
-const main = Effect.gen(function* () {
-  const starts = yield* measure(Number(process.argv[2] ?? 15))
-  for (const each of starts) yield* Console.log(format(each))
-})
-
-if (process.argv[1] === resolve("bench/parts/Start.ts")) await Effect.runPromise(Effect.scoped(main))
+export const part: Part = {
+  scenarios: ["start"],
+  run: () =>
+    Effect.gen(function* () {
+      const starts = yield* measure(rounds)
+      yield* Console.log(
+        Table.render(
+          `the start of the command, beside node -e 0: medians of ${rounds}`,
+          ["", "ms", "times node -e 0"],
+          starts.map(({ name, ratio, times }) => [name, median(times).toFixed(0), ratio.toFixed(2)])
+        )
+      )
+      const claims = starts.flatMap(({ limit, name, ratio }) =>
+        limit === undefined
+          ? []
+          : [
+              {
+                isMet: ratio <= limit,
+                text: `start: ${name} takes ${ratio.toFixed(2)} times node -e 0 (at most ${limit})`
+              }
+            ]
+      )
+      return { rows: [], claims }
+    }).pipe(Effect.scoped)
+}
