@@ -97,8 +97,9 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   const scope = yield* Effect.scope
   const clock = yield* Effect.clock
   let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis())
-  /** What waits to be decided, in order; open while there is any, any urgent, and place for more. */
+  /** What waits to be decided, in order, and whether any of it is urgent; open while there is any, that, and place. */
   let waiting: Array<Item> = []
+  let isPressed = false
   const some = yield* Effect.makeLatch(false)
   const urgent = yield* Effect.makeLatch(false)
   const place = yield* Effect.makeLatch(true)
@@ -111,7 +112,10 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
       for (const item of items) waiting.push(item)
       if (waiting.length >= limits.queue) place.unsafeClose()
       if (items.length > 0) some.unsafeOpen()
-      if (items.some(isUrgent)) urgent.unsafeOpen()
+      if (!isPressed && items.some(isUrgent)) {
+        isPressed = true
+        urgent.unsafeOpen()
+      }
       return Effect.void
     })
 
@@ -285,11 +289,14 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
       yield* some.await
       // What other sockets have brought by now goes into the same batch.
       yield* nextTurn
-      const wait = rested + patience(hub.size) - clock.unsafeCurrentTimeMillis()
-      if (wait > 0) yield* Effect.timeoutOption(urgent.await, wait)
+      if (!isPressed) {
+        const wait = rested + patience(hub.size) - clock.unsafeCurrentTimeMillis()
+        if (wait > 0) yield* Effect.timeoutOption(urgent.await, wait)
+      }
       const items = waiting
       waiting = []
       some.unsafeClose()
+      isPressed = false
       urgent.unsafeClose()
       place.unsafeOpen()
       // Whatever becomes of what it said: a session that has ended is written nothing more.
