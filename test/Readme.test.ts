@@ -94,7 +94,7 @@ describe("the README", () => {
         // The benchmark would disturb the tests, and the last one is the command that runs this test: CI runs both.
         const ci = readFileSync(join(root, ".ci/run"), "utf8").split("\n")
         const bench = run("npm run bench -- --quick")
-        expect(ci.filter((command) => command.startsWith(`${bench} |`))).toHaveLength(1)
+        expect(ci).toContain(bench)
         expect(ci).toContain(run("npm install && npm test"))
         expect(() => run("")).toThrow()
       }),

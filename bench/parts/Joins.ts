@@ -166,6 +166,6 @@ export const part: Part = {
   run: ({ wants }) =>
     Effect.gen(function* () {
       const claims = [...(wants("handshake") ? yield* costs : []), ...(wants("crowd") ? yield* crowds : [])]
-      return { rows: [], claims }
+      return { rows: [], claims, failures: [] }
     }).pipe(Effect.scoped, Effect.provide(Fernet.layer))
 }

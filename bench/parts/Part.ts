@@ -31,6 +31,8 @@ export interface Found {
   /** What the claims of several parts together are judged by. */
   readonly rows: ReadonlyArray<Row>
   readonly claims: ReadonlyArray<Claim>
+  /** What could not be measured, and why. */
+  readonly failures: ReadonlyArray<string>
 }
 
 /** A part of the benchmark. */

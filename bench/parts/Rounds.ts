@@ -88,6 +88,7 @@ const compare = Effect.fnUntraced(function* (
   const measured = new Map<Contender, Array<Measured>>()
   const failed = new Set<Contender>()
   const spent = new Map<Contender, number>()
+  const failures: Array<string> = []
   let bytes = usualSize
   for (let round = 0; round <= scenario.rounds; round++) {
     for (const contender of scenario.contenders) {
@@ -102,18 +103,19 @@ const compare = Effect.fnUntraced(function* (
       spent.set(contender, (spent.get(contender) ?? 0) + Duration.toSeconds(time))
       if (Either.isLeft(result)) {
         failed.add(contender)
-        yield* Console.log(`nothing measured (${scenario.name}): ${result.left.message}`)
+        failures.push(`${scenario.name}: ${result.left.message}`)
         continue
       }
       if (contender === ours) bytes = result.right.bytes
       if (round > 0) measured.set(contender, [...(measured.get(contender) ?? []), result.right])
     }
   }
-  return scenario.contenders.flatMap((contender) => {
+  const rows = scenario.contenders.flatMap((contender) => {
     const all = measured.get(contender)
     if (all === undefined || failed.has(contender)) return []
     return [toRow(scenario, contender, members, scenario.isIdle === true ? memory.get(contender.peer) : undefined, all)]
   })
+  return { rows, failures }
 })
 
 /** Starts whom the scenarios need, joins so many members each, and measures. */
@@ -138,13 +140,14 @@ const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenar
     return new Map(all)
   })
 
+  const failures: Array<string> = []
   const before = yield* memories
   const trials = new Map<Name, Trial.Trial>()
   yield* Effect.forEach(
     started,
     ({ join, name }) =>
       Effect.matchEffect(join, {
-        onFailure: ({ message }) => Console.log(`nothing measured: ${message}`),
+        onFailure: ({ message }) => Effect.sync(() => void failures.push(message)),
         onSuccess: (trial) => {
           trials.set(name, trial)
           // How far it is, for who waits.
@@ -155,7 +158,11 @@ const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenar
   )
   const after = yield* memories
   const memory = new Map(Array.from(after, ([name, size]) => [name, (size - (before.get(name) ?? 0)) / members]))
-  return (yield* Effect.forEach(due, (scenario) => compare(scenario, members, trials, memory))).flat()
+  const compared = yield* Effect.forEach(due, (scenario) => compare(scenario, members, trials, memory))
+  return {
+    rows: compared.flatMap(({ rows }) => rows),
+    failures: [...failures, ...compared.flatMap((each) => each.failures)]
+  }
 }, Effect.scoped)
 
 /** Three figures of it, or more where they are whole. */
@@ -191,7 +198,9 @@ export const run = Effect.fnUntraced(function* (
     contenders: scenario.contenders.filter(({ peer }) => installed.has(peer))
   }))
   const sizes = new Set(wanted.flatMap(({ members }) => members).toSorted((a, b) => a - b))
-  const rows = (yield* Effect.forEach(sizes, (members) => withMembers(wanted, members))).flat()
+  const measured = yield* Effect.forEach(sizes, (members) => withMembers(wanted, members))
+  const rows = measured.flatMap((each) => each.rows)
+  const failures = measured.flatMap((each) => each.failures)
   for (const { name, title } of wanted) {
     yield* Console.log(
       render(
@@ -200,6 +209,7 @@ export const run = Effect.fnUntraced(function* (
       )
     )
   }
-  const found: Found = { rows, claims: [] }
+  for (const failure of failures) yield* Console.log(`nothing measured: ${failure}`)
+  const found: Found = { rows, claims: [], failures }
   return found
 })

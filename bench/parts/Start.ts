@@ -146,6 +146,6 @@ export const part: Part = {
               }
             ]
       )
-      return { rows: [], claims }
+      return { rows: [], claims, failures: [] }
     }).pipe(Effect.scoped)
 }

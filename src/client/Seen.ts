@@ -43,7 +43,9 @@ export const advance = (seen: Seen, entries: ReadonlyArray<Entry>): Seen => {
         said = HashMap.empty()
         break
       case "NewLog":
-        ;({ after: last, log, member } = entry)
+        last = entry.after
+        log = entry.log
+        member = entry.member
         said = HashMap.empty()
         break
       default:

@@ -17,13 +17,20 @@ export interface Shape {
 
 const makeSystem = (): Shape => {
   const waiting = new Set<() => void>()
+  let isDue = false
+  const schedule = () => {
+    if (isDue || waiting.size === 0) return
+    isDue = true
+    setImmediate(next)
+  }
   const next = () => {
+    isDue = false
     for (const first of waiting) {
       waiting.delete(first)
       first()
       break
     }
-    if (waiting.size > 0) setImmediate(next)
+    schedule()
   }
   return {
     turn: Effect.async((resume) => {
@@ -32,9 +39,8 @@ const makeSystem = (): Shape => {
     }),
     aside: Effect.async((resume) => {
       const go = () => resume(Effect.void)
-      // Where others wait, there is a turn due.
-      if (waiting.size === 0) setImmediate(next)
       waiting.add(go)
+      schedule()
       return Effect.sync(() => waiting.delete(go))
     })
   }

@@ -83,6 +83,7 @@ const noLines: ReadonlyArray<string> = []
 /** A class, because ten thousand of them may be idle: what it computes it need not hold. */
 class Framed implements Transport {
   private readonly framer = new Framer()
+  private isStopped = false
   constructor(private readonly pipe: Pipe) {}
 
   get address(): string {
@@ -104,9 +105,11 @@ class Framed implements Transport {
 
   get next(): Effect.Effect<ReadonlyArray<string>, TransportError | Fault> {
     return Effect.suspend(() => {
+      if (this.isStopped) return Effect.succeed(noLines)
       const taken = this.take()
       if (Either.isLeft(taken) || taken.right.length > 0) return taken
       return Effect.flatMap(this.pipe.read, (bytes) => {
+        if (this.isStopped) return Effect.succeed(noLines)
         if (bytes === undefined) return Either.map(this.framer.end(), () => noLines)
         this.framer.push(bytes)
         return this.next
@@ -134,6 +137,7 @@ class Framed implements Transport {
   }
 
   stopReading(): void {
+    this.isStopped = true
     this.pipe.stopReading()
   }
 

@@ -14,8 +14,10 @@ import type { Downlink } from "./Downlink.js"
 import { Log } from "./Log.js"
 import { Room } from "./Room.js"
 
-/** Events that are read from the log, and written to a session, in a turn: three frames full of them. */
+/** Events that are read from the log in a turn, frames that are written, and unsent bytes that are enough for it. */
 const pageSize = 256
+const framesAtOnce = 4
+const enough = 128 * 1024
 
 /**
  * Writes the log to a client from where it stands, a page at a time, until the Room can make it live. It reads when its
@@ -38,7 +40,9 @@ const follow = Effect.fnUntraced(function* (link: Downlink) {
     if (Arr.isNonEmptyReadonlyArray(events)) {
       // The log has dropped what it should read next: it has been too slow for it.
       if (events[0].seq !== last + 1) return link.bye("slow")
-      for (const page of Wire.pages(events)) link.events(page)
+      const pages = Wire.pages(events)
+      const isAll = pages.slice(0, framesAtOnce).every((page) => link.events(page) <= enough)
+      if (!isAll || pages.length > framesAtOnce) continue
     }
     if (events.length === pageSize) continue
     if (farewell !== undefined) return link.bye(farewell)
@@ -79,7 +83,8 @@ export const make: Effect.Effect<CatchUp["Type"], never, Log | Room | Scope.Scop
             Effect.sync(() => link.close())
           )
         ),
-        Effect.annotateLogs("from", link.address)
+        Effect.annotateLogs("from", link.address),
+        Effect.interruptible
       )
       run(link, followed)
     },

@@ -1,6 +1,6 @@
 /**
  * The writing half of a session: what goes to one client, in the order it is written. Everything here is synchronous,
- * so that counting, encrypting and writing a frame are one step, whoever does it: Room, Hub or the session's own fiber.
+ * so that counting, encrypting and writing a frame are one step, whoever does it: Room, Hub, CatchUp or the session.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -37,6 +37,11 @@ export class Downlink {
   /** Whether Welcome was written, and Bye was not. */
   get isWelcomed(): boolean {
     return this.state === "welcomed"
+  }
+
+  /** Whether nothing will be written here any more. */
+  get isClosed(): boolean {
+    return this.state === "closed"
   }
 
   /** Waits until nothing will be written here any more. One at a time may wait. */

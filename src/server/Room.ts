@@ -19,6 +19,7 @@ import * as Roster from "../domain/Roster.js"
 import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
 import { Hub } from "./Hub.js"
+import { Inbox } from "./Inbox.js"
 import { Log, type LogError } from "./Log.js"
 import * as RoomState from "./RoomState.js"
 
@@ -97,27 +98,10 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   const scope = yield* Effect.scope
   const clock = yield* Effect.clock
   let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis())
-  /** What waits to be decided, in order, and whether any of it is urgent; open while there is any, that, and place. */
-  let waiting: Array<Item> = []
-  let isPressed = false
-  const some = yield* Effect.makeLatch(false)
-  const urgent = yield* Effect.makeLatch(false)
-  const place = yield* Effect.makeLatch(true)
+  const inbox = new Inbox(limits.queue, isUrgent)
   /** Open while the log takes what it is given. */
   const taking = yield* Effect.makeLatch(true)
-
-  const offer = (items: ReadonlyArray<Item>): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (waiting.length >= limits.queue) return Effect.zipRight(place.await, offer(items))
-      for (const item of items) waiting.push(item)
-      if (waiting.length >= limits.queue) place.unsafeClose()
-      if (items.length > 0) some.unsafeOpen()
-      if (!isPressed && items.some(isUrgent)) {
-        isPressed = true
-        urgent.unsafeOpen()
-      }
-      return Effect.void
-    })
+  let isTaking = true
 
   /** Where a session starts: where it asks to go on in this log, else a little history; never before what there is. */
   const startOf = (resume: RoomState.Resume, oldest: Protocol.Seq) => {
@@ -143,10 +127,9 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
 
   /** Departs those of `away` who have not come back within the grace time. */
   const expire = (away: Iterable<readonly [Protocol.MemberId, number]>) =>
-    offer(Array.from(away, ([member, since]) => ({ _tag: "Overdue", member, since }))).pipe(
-      Effect.delay(limits.grace),
-      Effect.forkIn(scope)
-    )
+    inbox
+      .offer(Array.from(away, ([member, since]) => ({ _tag: "Overdue", member, since })))
+      .pipe(Effect.delay(limits.grace), Effect.forkIn(scope))
   yield* expire(Array.from(state.away))
 
   /** The roster as it was last told, in pages: those who come together are told the same. */
@@ -195,15 +178,19 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   /** Tells what has become of commands whose events, if any, are in the log. */
   const tell = (replies: ReadonlyArray<RoomState.Reply<Downlink>>) => Effect.forEach(replies, act, { discard: true })
 
-  /** The newest refusal of the log that the operator was told of. */
+  /** The newest refusal of the log that the operator was told of, and whether it is to be asked again in a while. */
   let refusal: string | undefined
+  let isRetryDue = false
 
   const refused = Effect.fnUntraced(function* ({ message }: LogError) {
+    isTaking = false
     taking.unsafeClose()
     // Once, however often it is tried.
     if (refusal !== message) yield* Effect.logError(`nothing said is acknowledged, trying again: ${message}`)
     refusal = message
-    yield* offer([{ _tag: "Retry" }]).pipe(Effect.delay(retryTime), Effect.forkIn(scope))
+    if (isRetryDue) return
+    isRetryDue = true
+    yield* inbox.offer([{ _tag: "Retry" }]).pipe(Effect.delay(retryTime), Effect.forkIn(scope))
   })
 
   const taken = Effect.suspend(() => {
@@ -240,6 +227,7 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
       hub.broadcast(events)
     }
     // Also where nothing is left to be refused: who said it may be gone, and only the next text can tell.
+    isTaking = true
     taking.unsafeOpen()
     state = next
     if (replies.length > 0) yield* tell(replies)
@@ -253,7 +241,7 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
    */
   const spare = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
     const at = clock.unsafeCurrentTimeMillis()
-    const waiting = new Set<Downlink>()
+    const bound = new Set<Downlink>()
     let rest: Array<Item> = []
     for (const item of items) {
       if (item._tag === "Retry") continue
@@ -262,14 +250,14 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
         continue
       }
       const link = item._tag === "Overdue" ? undefined : item.link
-      const isWaiting = link !== undefined && waiting.has(link)
+      const isWaiting = link !== undefined && bound.has(link)
       if (item._tag === "Lost" && isWaiting && !HashMap.has(state.seats, item.link)) {
         rest = rest.filter((other) => !("link" in other) || other.link !== link)
         continue
       }
       const decision = RoomState.decide(state, item, at)
       if (decision.events.length > 0 || isWaiting) {
-        if (link !== undefined) waiting.add(link)
+        if (link !== undefined) bound.add(link)
         rest.push(item)
         continue
       }
@@ -286,22 +274,17 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   let rested = 0
   const fiber = yield* Effect.gen(function* () {
     while (true) {
-      yield* some.await
+      yield* inbox.arrival
       // What other sockets have brought by now goes into the same batch.
       yield* nextTurn
-      if (!isPressed) {
-        const wait = rested + patience(hub.size) - clock.unsafeCurrentTimeMillis()
-        if (wait > 0) yield* Effect.timeoutOption(urgent.await, wait)
-      }
-      const items = waiting
-      waiting = []
-      some.unsafeClose()
-      isPressed = false
-      urgent.unsafeClose()
-      place.unsafeOpen()
+      // A clock that was set back keeps nobody waiting.
+      yield* inbox.urgency(patience(hub.size) - Math.max(clock.unsafeCurrentTimeMillis() - rested, 0))
+      const items = inbox.take()
       // Whatever becomes of what it said: a session that has ended is written nothing more.
       for (const item of items) if (item._tag === "Lost") hub.remove(item.link)
-      const isRefused = held.length > 0 && !items.some(({ _tag }) => _tag === "Retry")
+      const isRetry = items.some(({ _tag }) => _tag === "Retry")
+      if (isRetry) isRetryDue = false
+      const isRefused = held.length > 0 && !isRetry
       const all = held.length > 0 ? [...held, ...items] : items
       const refusedAgain = isRefused ? all : yield* turn(all)
       held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
@@ -309,17 +292,23 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
     }
   }).pipe(
     Effect.tapDefect((cause) => Effect.logFatal("the room has died", cause)),
+    Effect.ensuring(
+      Effect.sync(() => {
+        inbox.end()
+        taking.unsafeOpen()
+      })
+    ),
     Effect.forkScoped
   )
 
   return Room.of({
-    submit: offer,
+    submit: (commands) => inbox.offer(commands),
     ask: (commands) =>
-      Effect.suspend(() => (refusal === undefined ? offer(commands) : Effect.zipRight(taking.await, offer(commands)))),
-    isTaking: () => refusal === undefined,
+      Effect.suspend(() => (isTaking ? inbox.offer(commands) : Effect.zipRight(taking.await, inbox.offer(commands)))),
+    isTaking: () => isTaking,
     flush: Effect.gen(function* () {
       const done = yield* Deferred.make<void>()
-      yield* offer([{ _tag: "Flush", done }])
+      yield* inbox.offer([{ _tag: "Flush", done }])
       yield* Deferred.await(done)
     }),
     count: Effect.sync(() => HashMap.size(state.roster)),

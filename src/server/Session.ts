@@ -129,7 +129,10 @@ const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { 
   yield* aside
   const answer = yield* Handshake.respond(keys, hello, (yield* Entropy).bytes(32))
   transport.write(Buffer.from(`${answer.line}\n`))
-  if (Option.isNone(answer.session)) return yield* Effect.logInfo("refused: it speaks no version known here")
+  if (Option.isNone(answer.session)) {
+    const refused = Effect.logInfo("refused: it speaks no version known here")
+    return yield* Effect.annotateLogs(refused, "from", transport.address)
+  }
   const { down, up } = answer.session.value
   const reader = new Wire.UpReader(fernet, up)
   const [opening] = yield* transport.next
@@ -146,13 +149,13 @@ const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { 
   yield* submit([{ _tag: "Nick", link, message: messages[0] }])
   while (true) {
     const lines = yield* transport.next
-    if (lines.length === 0) return
+    if (lines.length === 0 || link.isClosed) return
     const { commands, fault, isAnswered } = read(link, reader, lines)
     // Where it may have to wait for long, it does so only until it is sent away.
     yield* isTaking() ? ask(commands) : Effect.raceFirst(ask(commands), link.closed)
     if (fault !== undefined) return yield* fault
     // Whoever asks for answers and does not read them is read no further.
-    if (isAnswered) yield* transport.drained
+    if (isAnswered) yield* Effect.raceFirst(transport.drained, link.closed)
   }
 })
 
@@ -197,8 +200,8 @@ export type Services = Effect.Effect.Context<ReturnType<typeof run>>
 
 /** Serves one connection until it ends, for whatever reason. */
 export const run = (transport: Transport.Transport, context: Context) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.exit(restore(converse(transport, context))), (end) =>
-      Effect.annotateLogs(part(transport, context, end), "from", transport.address)
-    )
+  Effect.interruptible(converse(transport, context)).pipe(
+    Effect.exit,
+    Effect.flatMap((end) => Effect.annotateLogs(part(transport, context, end), "from", transport.address)),
+    Effect.uninterruptible
   )
