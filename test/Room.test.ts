@@ -94,7 +94,8 @@ describe("a broadcast", () => {
     const batches: Array<number> = []
     return Effect.gen(function* () {
       const joining = yield* Effect.fork(Room.join("ada"))
-      yield* TestClock.adjust("2 seconds")
+      // It is refused twice, and each time tried again after a second.
+      yield* Effect.repeat(Effect.zipRight(Room.settle, TestClock.adjust("1 second")), { times: 2 })
       const ada = yield* Fiber.join(joining)
       yield* gate.close
       const said = yield* Deferred.make<number>()
