@@ -1,6 +1,5 @@
 /** Runs the parts one after the other, and says at the end what has come of what is promised. */
 import * as Console from "effect/Console"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { judge } from "./Claims.js"
@@ -33,13 +32,6 @@ const look = Effect.gen(function* () {
   return installed
 })
 
-/** Some of it could not be measured, which has been said. A promise that is not met is a result like any other. */
-class Unmeasured extends Data.TaggedError("Unmeasured")<{ readonly count: number }> {
-  override get message(): string {
-    return `${this.count} measurements failed`
-  }
-}
-
 export const run = (args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const isQuick = args.includes("--quick")
@@ -63,5 +55,6 @@ export const run = (args: ReadonlyArray<string>) =>
     for (const { isMet, text } of [...judge(rows), ...claims]) {
       yield* Console.log(`${isMet ? "met    " : "not met"}  ${text}`)
     }
-    if (failures.length > 0) return yield* new Unmeasured({ count: failures.length })
+    // A promise that is not met is a result like any other; what could not be measured is none.
+    if (failures.length > 0) process.exitCode = 1
   })

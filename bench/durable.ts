@@ -87,7 +87,7 @@ const enter = Effect.fnUntraced(function* (room: Room.Room["Type"], nick: string
     n += 1
     const content = { log, member, n: Protocol.TextNumber.make(n), nick, text }
     const sealed = Seal.seal(fernet, messageKeys, content)
-    return { _tag: "Say", link, message: { _tag: "Say", n: content.n, sealed } }
+    return { _tag: "Say", link, messages: [{ _tag: "Say", n: content.n, sealed }] }
   }
   const entered: Member = { link, next }
   return entered

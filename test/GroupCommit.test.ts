@@ -85,7 +85,7 @@ const enter = Effect.fnUntraced(function* (room: ServerRoom.Room["Type"], nick: 
     say: (n: number): ServerRoom.Command => ({
       _tag: "Say",
       link,
-      message: { _tag: "Say", n: Protocol.TextNumber.make(n), sealed }
+      messages: [{ _tag: "Say", n: Protocol.TextNumber.make(n), sealed }]
     }),
     /** Waits until it is told of its own text `n`. */
     untilSaid: (n: number) => until((event) => event._tag === "Chat" && event.member === member && event.n === n)

@@ -28,10 +28,10 @@ const rename = (link: Link, nick: string): RoomState.Command<Link> => ({
   link,
   message: { _tag: "Nick", nick }
 })
-const say = (link: Link, n: number): RoomState.Command<Link> => ({
+const say = (link: Link, ...numbers: ReadonlyArray<number>): RoomState.Command<Link> => ({
   _tag: "Say",
   link,
-  message: { _tag: "Say", n: Protocol.TextNumber.make(n), sealed }
+  messages: numbers.map((n) => ({ _tag: "Say", n: Protocol.TextNumber.make(n), sealed }))
 })
 const of =
   (_tag: "Leave" | "Ready" | "Lost") =>
@@ -137,14 +137,27 @@ const links = [1, 2, 3, 4, 5, 6]
 const person = FastCheck.constantFrom(...people)
 const link = FastCheck.constantFrom(...links)
 
+const texts = FastCheck.array(FastCheck.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 })
 const commands: FastCheck.Arbitrary<RoomState.Command<Link>> = FastCheck.oneof(
   { weight: 4, arbitrary: FastCheck.tuple(link, person, person).map((args) => enter(...args)) },
   { weight: 1, arbitrary: FastCheck.tuple(link, person).map((args) => rename(...args)) },
-  { weight: 6, arbitrary: FastCheck.tuple(link, FastCheck.integer({ min: 1, max: 4 })).map((args) => say(...args)) },
+  { weight: 6, arbitrary: FastCheck.tuple(link, texts).map(([of, numbers]) => say(of, ...numbers)) },
   { weight: 1, arbitrary: link.map(leave) },
   { weight: 2, arbitrary: link.map(ready) },
   { weight: 3, arbitrary: link.map(lost) },
   { weight: 2, arbitrary: FastCheck.integer({ min: 1, max: 12 }).map((member) => overdue(member)) }
+)
+
+it.prop(
+  "texts said in a row are what they are one by one",
+  { numbers: FastCheck.array(FastCheck.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 8 }) },
+  ({ numbers }) => {
+    const seated = run(empty, enter(1, "ada"), enter(2, "bob"), say(1, 1, 2)).state
+    const [row, each] = [run(seated, say(1, ...numbers)), run(seated, ...numbers.map((n) => say(1, n)))]
+    expect(row.events).toEqual(each.events)
+    expect(row.told).toEqual(each.told)
+    expect(row.state).toEqual(each.state)
+  }
 )
 
 it.prop(

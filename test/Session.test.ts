@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
 import * as Protocol from "../src/domain/Protocol.js"
 import * as Log from "../src/server/Log.js"
 import * as RawClient from "./utils/RawClient.js"
@@ -273,6 +274,18 @@ describe("a session", () => {
         expect(chats).toMatchObject([{ n: 1 }, { n: 2 }])
       })
     )
+  )
+
+  it.scoped("that asks, does not read the answers and is taken over is let go", () =>
+    Effect.gen(function* () {
+      const stuck = yield* RawClient.joined("eve")
+      for (let i = 0; i < 500; i++) stuck.send({ _tag: "Ping", at: i })
+      yield* Room.settle
+      yield* RawClient.joined("eve")
+      yield* Room.settle
+      yield* TestClock.adjust("5 seconds")
+      yield* Room.connections(1)
+    }).pipe(Room.within())
   )
 
   it.scoped("that is lost without a word has left by timeout", () =>

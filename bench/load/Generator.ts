@@ -12,14 +12,14 @@ import { Crowd } from "./Crowd.js"
 import type { Load, Measured, Report, Request, Target } from "./Load.js"
 
 /** Members that join at a time. */
-const joining = 128
+const joining = 256
 /** All have joined when nothing has come for so long (ms). */
 const quiet = 300
 /** It is over when nothing that is due has come for so long (ms). */
 const patience = 10_000
 
 /** Joining may take so long in all (ms). */
-const joinTime = 60_000
+const joinTime = 120_000
 
 /** Joins all, and waits until they have been told of each other. */
 const gather = Effect.fnUntraced(function* ({ members, peer, port, speakers }: Target) {

@@ -14,7 +14,8 @@ import * as Membership from "./Membership.js"
 /** What a session asks of the room. */
 export type Command<L> =
   | { readonly _tag: "Nick"; readonly link: L; readonly message: Protocol.Nick }
-  | { readonly _tag: "Say"; readonly link: L; readonly message: Protocol.Say }
+  /** What it has said in a row. */
+  | { readonly _tag: "Say"; readonly link: L; readonly messages: ReadonlyArray<Protocol.Say> }
   | { readonly _tag: "Leave"; readonly link: L }
   /** It has read the log as far as it goes, and asks to be live. */
   | { readonly _tag: "Ready"; readonly link: L }
@@ -116,8 +117,6 @@ const applyNames = (names: State<never>["names"], event: Protocol.Event): State<
 /** The state with `event` in the log, and its member as it is after it. */
 const record = <L>(state: State<L>, event: Protocol.Event, membership: Membership.Membership): State<L> => {
   const members = HashMap.set(state.members, membership.member, membership)
-  // A text, which almost every event is, changes nobody's place or nick.
-  if (event._tag === "Chat") return { ...state, head: event.seq, members }
   const roster = Roster.apply(state.roster, event)
   return { ...state, head: event.seq, members, roster, names: applyNames(state.names, event) }
 }
@@ -219,16 +218,28 @@ const nick = <L>(state: State<L>, link: L, message: Protocol.Nick, at: number): 
     : decided(record(here, renamed, next), [renamed], replies)
 }
 
-const say = <L>(state: State<L>, link: L, message: Protocol.Say, at: number): Decision<L> => {
+const say = <L>(state: State<L>, link: L, messages: ReadonlyArray<Protocol.Say>, at: number): Decision<L> => {
   const seated = memberOf(state, link)
   if (Option.isNone(seated)) return fault(state, link, at)
-  const { acked, member, nick } = seated.value
-  // What is in the log already has come, or will.
-  if (message.n <= acked) return decided(state, [], [])
-  if (message.n !== acked + 1) return fault(state, link, at)
-  const { n, sealed } = message
-  const chat: Protocol.Chat = { _tag: "Chat", seq: Protocol.next(state.head), at, member, nick, n, sealed }
-  return decided(record(state, chat, { ...seated.value, acked: n }), [chat], [])
+  const { acked: before, member, nick } = seated.value
+  const events: Array<Protocol.Event> = []
+  let { head } = state
+  let acked = before
+  let isFault = false
+  for (const { n, sealed } of messages) {
+    // What is in the log already has come, or will.
+    if (n <= acked) continue
+    isFault = n !== acked + 1
+    if (isFault) break
+    acked = n
+    const seq = Protocol.next(head)
+    head = seq
+    events.push({ _tag: "Chat", seq, at, member, nick, n, sealed })
+  }
+  // Texts change nobody's place or nick: one step for all of them.
+  const members = acked === before ? state.members : HashMap.set(state.members, member, { ...seated.value, acked })
+  const next = { ...state, head, members }
+  return isFault ? { ...fault(next, link, at), events } : decided(next, events, [])
 }
 
 const leave = <L>(state: State<L>, link: L, at: number): Decision<L> => {
@@ -268,7 +279,7 @@ export const decide = <L>(state: State<L>, command: Command<L>, at: number): Dec
     case "Nick":
       return nick(state, link, command.message, at)
     case "Say":
-      return say(state, link, command.message, at)
+      return say(state, link, command.messages, at)
     case "Leave":
       return leave(state, link, at)
     case "Ready":

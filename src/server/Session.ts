@@ -14,6 +14,7 @@ import { Fault } from "../domain/Fault.js"
 import { Fernet } from "../domain/Fernet.js"
 import * as Handshake from "../domain/Handshake.js"
 import type * as Keys from "../domain/Keys.js"
+import type * as Protocol from "../domain/Protocol.js"
 import * as Transport from "../domain/Transport.js"
 import * as Wire from "../domain/Wire.js"
 import { CatchUp } from "./CatchUp.js"
@@ -76,8 +77,16 @@ interface Asked {
 /** Reads frames that have come. A frame is whole before any of it takes effect, so a fault in one spares those before. */
 const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string>): Asked => {
   const commands: Array<Room.Command> = []
+  let said: Array<Protocol.Say> = []
   let isAnswered = false
-  const asked = (fault?: Fault): Asked => ({ commands, isAnswered, fault })
+  const flush = () => {
+    if (said.length > 0) commands.push({ _tag: "Say", link, messages: said })
+    said = []
+  }
+  const asked = (fault?: Fault): Asked => {
+    flush()
+    return { commands, isAnswered, fault }
+  }
   for (const text of lines) {
     const frame = reader.read(text)
     if (Either.isLeft(frame)) return asked(frame.left)
@@ -89,10 +98,12 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
       }
     }
     for (const message of messages) {
+      if (message._tag === "Say") {
+        said.push(message)
+        continue
+      }
+      flush()
       switch (message._tag) {
-        case "Say":
-          commands.push({ _tag: "Say", link, message })
-          break
         case "Nick":
           commands.push({ _tag: "Nick", link, message })
           isAnswered = true
