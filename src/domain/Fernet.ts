@@ -96,8 +96,8 @@ const make = (cipherOf: (key: Uint8Array) => Cipher, clock: Clock.Clock, entropy
   const seconds = () => Math.floor(clock.unsafeCurrentTimeMillis() / 1000)
   return {
     encrypt: ([first], plaintext, options) => {
-      const { encipher, mac } = cipher(first)
-      const ivAndCiphertext = encipher(entropy.bytes(block), plaintext)
+      const sealing = cipher(first)
+      const ivAndCiphertext = sealing.encipher(entropy.bytes(block), plaintext)
       const time = options?.undated === true ? 0 : seconds()
       const signedLength = ivAt + ivAndCiphertext.length
       const token = roomFor(signedLength + macLength).subarray(0, signedLength + macLength)
@@ -105,7 +105,7 @@ const make = (cipherOf: (key: Uint8Array) => Cipher, clock: Clock.Clock, entropy
       token.writeUInt32BE(Math.floor(time / 2 ** 32), 1)
       token.writeUInt32BE(time % 2 ** 32, 5)
       token.set(ivAndCiphertext, ivAt)
-      token.set(mac(token.subarray(0, signedLength)), signedLength)
+      token.set(sealing.mac(token.subarray(0, signedLength)), signedLength)
       // The one cast that makes a Token: this function is where they come from.
       return Base64Url.encode(token) as Token
     },

@@ -70,29 +70,40 @@ class Enciphering {
   }
 }
 
-export const cipher = (key: Uint8Array): Cipher => {
-  const encryption = key.subarray(half)
-  let enciphered = 0
-  let enciphering: Enciphering | undefined
-  let deciphered = 0
-  let deciphering: Crypto.Decipher | undefined
-  return {
-    mac: (signed) => mac(key, signed),
-    encipher: (iv, plaintext) => {
-      enciphered += 1
-      if (enciphered > often) {
-        enciphering ??= new Enciphering(encryption)
-        return enciphering.encipher(iv, plaintext)
-      }
-      const once = Crypto.createCipheriv(aes, encryption, iv)
-      return Buffer.concat([iv, once.update(plaintext), once.final()])
-    },
-    decipher: (ivAndCiphertext) => {
-      const decipher = deciphering ?? Crypto.createDecipheriv(aes, encryption, noBlock).setAutoPadding(false)
-      deciphered += 1
-      if (deciphered > often) deciphering = decipher
-      // A block needs only the ciphertext before it: the IV goes through first, and what comes of it is dropped.
-      return decipher.update(ivAndCiphertext).subarray(block)
+/** A class, because ten thousand connections that are idle have two keys each. */
+class NodeCipher implements Cipher {
+  private enciphered = 0
+  private enciphering: Enciphering | undefined
+  private deciphered = 0
+  private deciphering: Crypto.Decipher | undefined
+
+  constructor(private readonly key: Uint8Array) {}
+
+  private get encryption(): Uint8Array {
+    return this.key.subarray(half)
+  }
+
+  mac(signed: Uint8Array): Uint8Array {
+    return mac(this.key, signed)
+  }
+
+  encipher(iv: Uint8Array, plaintext: Uint8Array): Uint8Array {
+    this.enciphered += 1
+    if (this.enciphered > often) {
+      this.enciphering ??= new Enciphering(this.encryption)
+      return this.enciphering.encipher(iv, plaintext)
     }
+    const once = Crypto.createCipheriv(aes, this.encryption, iv)
+    return Buffer.concat([iv, once.update(plaintext), once.final()])
+  }
+
+  decipher(ivAndCiphertext: Uint8Array): Uint8Array {
+    const decipher = this.deciphering ?? Crypto.createDecipheriv(aes, this.encryption, noBlock).setAutoPadding(false)
+    this.deciphered += 1
+    if (this.deciphered > often) this.deciphering = decipher
+    // A block needs only the ciphertext before it: the IV goes through first, and what comes of it is dropped.
+    return decipher.update(ivAndCiphertext).subarray(block)
   }
 }
+
+export const cipher = (key: Uint8Array): Cipher => new NodeCipher(key)
