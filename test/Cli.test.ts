@@ -95,6 +95,8 @@ describe("chat s and chat c", () => {
       const ada = yield* Command.chat(["c", "--nick", "ada"], { cwd, env })
       const bob = yield* Command.chat(["c", "--nick", "bob"], { cwd, env })
       yield* ada.shows("-- bob joined")
+      // It may know a moment later than the others that it is in, and leaves only then.
+      yield* bob.shows("-- bob joined")
       bob.kill("SIGINT")
       expect(yield* bob.exit).toBe(130)
       yield* ada.shows("-- bob left")
