@@ -4,7 +4,6 @@
  *
  *     node scripts/run.mjs bench/log.ts [AUTHORS] [COMMITS]
  */
-import { mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
@@ -14,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import Database from "libsql"
 import * as Base64Url from "../src/domain/Base64Url.js"
 import { Entropy } from "../src/domain/Entropy.js"
 import * as Fernet from "../src/domain/Fernet.js"
@@ -24,7 +22,10 @@ import { Log } from "../src/server/Log.js"
 import * as LogSql from "../src/server/LogSql.js"
 import * as Membership from "../src/server/Membership.js"
 import * as SealedLog from "../src/server/SealedLog.js"
-import { type MemberRow, type Row, Store } from "../src/server/Store.js"
+import { Store } from "../src/server/Store.js"
+import * as BareLibsql from "./utils/BareLibsql.js"
+import * as Directory from "./utils/Directory.js"
+import { median } from "./utils/Statistics.js"
 
 const [authors = 1, batches = 1500] = process.argv.slice(2).map(Number)
 const size = 16
@@ -64,14 +65,9 @@ const makeBatches = Effect.gen(function* () {
   })
 })
 
-interface Commit {
-  readonly rows: ReadonlyArray<Row>
-  readonly members: ReadonlyArray<MemberRow>
-}
-
 /** The rows that the log makes of the batches, one list for each commit. */
 const captureRows = Effect.fnUntraced(function* (all: ReadonlyArray<Batch>) {
-  const commits: Array<Commit> = []
+  const commits: Array<BareLibsql.Commit> = []
   const store = Store.of({
     id: Protocol.LogId.make(Base64Url.encode(new Uint8Array(16))),
     bounds: Effect.succeed(Option.none()),
@@ -91,32 +87,8 @@ const captureRows = Effect.fnUntraced(function* (all: ReadonlyArray<Batch>) {
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.timed(effect), ([duration]) => Duration.toSeconds(duration))
 
-const median = (values: ReadonlyArray<number>): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-
-/** A function that commits rows through libsql's own API. */
-const open = (file: string) => {
-  const database = new Database(file)
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-  database.exec("CREATE TABLE batches (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, token TEXT NOT NULL)")
-  database.exec("CREATE TABLE members (ticket TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID")
-  const insert = database.prepare("INSERT INTO batches (first, last, token) VALUES (?, ?, ?)")
-  const upsert = database.prepare(
-    "INSERT INTO members (ticket, token) VALUES (?, ?) ON CONFLICT (ticket) DO UPDATE SET token = excluded.token"
-  )
-  const transaction = database.transaction(({ members, rows }: Commit) => {
-    for (const { first, last, token } of rows) insert.run(first, last, token)
-    for (const { ticket, token } of members) upsert.run(ticket, token)
-  })
-  return (commit: Commit) => void transaction.immediate(commit)
-}
-
 const program = Effect.gen(function* () {
-  const directory = yield* Effect.acquireRelease(
-    // Beside the sources: a temporary directory may be in memory, where nothing is ever synced.
-    Effect.sync(() => mkdtempSync("dist/bench-")),
-    (made) => Effect.sync(() => rmSync(made, { recursive: true }))
-  )
+  const directory = yield* Directory.temporary
   const all = yield* makeBatches
   const commits = yield* captureRows(all)
   const bytes = all.reduce((sum, { events }) => sum + JSON.stringify(events).length, 0) / (batches * size)
@@ -125,7 +97,7 @@ const program = Effect.gen(function* () {
   const ours = (from: number, to: number) =>
     timed(Effect.forEach(all.slice(from, to), ({ events, members }) => log.append(events, members), { discard: true }))
 
-  const commit = open(join(directory, "theirs"))
+  const commit = BareLibsql.open(join(directory, "theirs"))
   const theirs = (from: number, to: number) => timed(Effect.sync(() => commits.slice(from, to).forEach(commit)))
 
   const times = { ours: Arr.empty<number>(), theirs: Arr.empty<number>() }
