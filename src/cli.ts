@@ -1,5 +1,6 @@
 /** The command: specification first, handlers below, and at the end the edge that runs it. */
 import { stripVTControlCharacters } from "node:util"
+import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
@@ -19,6 +20,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import packageJson from "../package.json" with { type: "json" }
 import { Incomplete, UsageError } from "./cli/Failure.js"
+import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
 import { interruption, report, terminal } from "./cli/Process.js"
@@ -33,14 +35,14 @@ const fallback = (name: string) => Config.nonEmptyString(name)
 
 const host = (description: string) =>
   Options.text("host").pipe(
-    Options.withDescription(`${description} ($CHAT_HOST)`),
+    Options.withDescription(`${description} ($CHAT_HOST); else ${Address.defaultAddress.host}`),
     Options.withFallbackConfig(fallback("CHAT_HOST")),
-    Options.withDefault(Address.defaultAddress.host)
+    Options.optional
   )
 
 const port = Options.text("port").pipe(
   Options.withPseudoName("number"),
-  Options.withDescription("TCP port, 0 to 65535 ($CHAT_PORT)"),
+  Options.withDescription(`TCP port, 0 to 65535 ($CHAT_PORT); else ${Address.defaultAddress.port}`),
   Options.withFallbackConfig(fallback("CHAT_PORT")),
   Options.withSchema(
     Schema.NumberFromString.pipe(
@@ -49,7 +51,7 @@ const port = Options.text("port").pipe(
       Schema.annotations({ message: () => ({ message: "a port is a number from 0 to 65535", override: true }) })
     )
   ),
-  Options.withDefault(Address.defaultAddress.port)
+  Options.optional
 )
 
 const keyFile = Options.text("key-file").pipe(
@@ -99,8 +101,14 @@ const newLog = Options.boolean("new-log").pipe(
 )
 
 const serverOptions = {
-  host: host("address to listen on; 0.0.0.0 lets other machines in"),
-  port,
+  host: Options.map(
+    host("address to listen on; 0.0.0.0 lets other machines in"),
+    Option.getOrElse(() => Address.defaultAddress.host)
+  ),
+  port: Options.map(
+    port,
+    Option.getOrElse(() => Address.defaultAddress.port)
+  ),
   keyFile,
   db,
   ephemeral,
@@ -108,6 +116,13 @@ const serverOptions = {
   newLog
 }
 const clientOptions = { host: host("the server's name or address"), port, keyFile, nick, profile }
+
+const invitation = Args.text({ name: "invite" }).pipe(
+  Args.withDescription(
+    "chat://… as chat invite prints it ($CHAT_INVITE); others on this machine can read it here, at the prompt they cannot"
+  ),
+  Args.optional
+)
 
 const keygenOptions = {
   output: Options.text("output").pipe(
@@ -128,9 +143,16 @@ const joinText = "Join a chat. Without a terminal, says each line of standard in
 const serverCommand = (name: string, text: string) =>
   Command.make(name, serverOptions, (options) => serve(options)).pipe(Command.withDescription(text))
 const clientCommand = (name: string, text: string) =>
-  Command.make(name, clientOptions, (options) => join(options)).pipe(Command.withDescription(text))
+  Command.make(name, { ...clientOptions, invite: invitation }, (options) => join(options)).pipe(
+    Command.withDescription(text)
+  )
 const keygenCommand = Command.make("keygen", keygenOptions, (options) => keygen(options)).pipe(
   Command.withDescription("Make a room key, or derive a server key from one. Never overwrites without --force.")
+)
+
+const inviteOptions = { host: host("the server's name or address, as others reach it"), port, keyFile }
+const inviteCommand = Command.make("invite", inviteOptions, (options) => invite(options)).pipe(
+  Command.withDescription("Print one line that lets somebody in, and on a terminal a QR code of it.")
 )
 
 const chat = Command.make("chat", {}, () => new Alone()).pipe(
@@ -140,6 +162,7 @@ const chat = Command.make("chat", {}, () => new Alone()).pipe(
   Command.withSubcommands([
     serverCommand("s", serveText),
     clientCommand("c", joinText),
+    inviteCommand,
     keygenCommand,
     serverCommand("server", "The same as s."),
     clientCommand("client", "The same as c.")
@@ -166,6 +189,12 @@ const keygen = (options: KeygenOptions) =>
   Effect.flatMap(
     Effect.promise(() => import("./cli/Keygen.js")),
     (Keygen) => Keygen.keygen(options)
+  )
+
+const invite = (options: InviteOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./cli/Invite.js")),
+    (Invite) => Invite.invite(options)
   )
 
 /** `chat` was called without anything else. */

@@ -2,9 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import type * as Entry from "../src/client/Entry.js"
 import * as Display from "../src/client/terminal/Display.js"
-import * as Protocol from "../src/domain/Protocol.js"
-import * as Seal from "../src/domain/Seal.js"
-import * as Messages from "./utils/Messages.js"
+import * as Entries from "./utils/Entries.js"
 
 // Written apart from the module's own pattern: every control of C0, DEL and C1, every bidi control, every separator.
 const controls = [
@@ -16,47 +14,19 @@ const controls = [
   ...[0x2028, 0x2029]
 ].map((code) => String.fromCodePoint(code))
 
-const where = {
-  seq: Protocol.Seq.make(9),
-  at: 0,
-  member: Messages.member({ member: 3, nick: "ada" }).member,
-  n: Protocol.TextNumber.make(1)
-}
-
-const said = (nick: string, text: string, me = false): Entry.Said => ({
-  _tag: "Said",
-  ...where,
-  nick,
-  text: Seal.Text.make(text),
-  me,
-  own: false,
-  past: false
-})
-
 const event = { seq: 9, at: 0, member: 3 }
-const unreadable = (nick: string, reason: Entry.Unreadable["reason"]): Entry.Unreadable => ({
-  _tag: "Unreadable",
-  ...where,
-  nick,
-  reason
-})
-
-const entryOf = (json: Exclude<typeof Protocol.Event.Encoded, { readonly _tag: "Chat" }>): Entry.Entry => {
-  const decoded = Messages.event(json)
-  return decoded._tag === "Chat" ? expect.unreachable("no text is asked for") : decoded
-}
 
 /** Every kind of entry, with this in all that a stranger chooses. */
 const entriesWith = (remote: string): ReadonlyArray<Entry.Entry> => [
-  said(remote, remote),
-  said(remote, remote, true),
-  ...(["key", "content", "mismatch", "number"] as const).map((reason) => unreadable(remote, reason)),
-  entryOf({ _tag: "Joined", ...event, nick: remote }),
+  Entries.said(remote, remote),
+  Entries.said(remote, remote, true),
+  ...(["key", "content", "mismatch", "number"] as const).map((reason) => Entries.unreadable(remote, reason)),
+  Entries.event({ _tag: "Joined", ...event, nick: remote }),
   ...(["quit", "timeout", "kicked"] as const).map((reason) =>
-    entryOf({ _tag: "Left", ...event, nick: remote, reason })
+    Entries.event({ _tag: "Left", ...event, nick: remote, reason })
   ),
-  entryOf({ _tag: "Renamed", ...event, nick: remote, was: remote }),
-  entryOf({ _tag: "Notice", seq: 9, at: 0, text: remote })
+  Entries.event({ _tag: "Renamed", ...event, nick: remote, was: remote }),
+  Entries.event({ _tag: "Notice", seq: 9, at: 0, text: remote })
 ]
 
 const layouts = { oneLine: Display.oneLine, indented: Display.indented }
@@ -128,7 +98,7 @@ describe("Display", () => {
   })
 
   it("a rename names the old nick first", () => {
-    const entry = entryOf({ _tag: "Renamed", ...event, nick: "zoë", was: "ada" })
+    const entry = Entries.event({ _tag: "Renamed", ...event, nick: "zoë", was: "ada" })
     expect(Display.format(entry, Display.oneLine)).toBe("-- ada is now zoë")
   })
 

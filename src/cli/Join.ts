@@ -7,30 +7,28 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Client from "../client/Client.js"
 import * as StateFiles from "../client/StateFiles.js"
+import type { Terminal } from "../client/terminal/Terminal.js"
 import * as Fernet from "../domain/Fernet.js"
+import * as Fingerprint from "../domain/Fingerprint.js"
 import * as Keys from "../domain/Keys.js"
 import * as TransportTcp from "../domain/TransportTcp.js"
 import { Incomplete, UsageError } from "./Failure.js"
-import * as KeySource from "./KeySource.js"
-import { interruption, readStdin, report, terminal } from "./Process.js"
+import * as LastNick from "./LastNick.js"
+import { interruption, report, terminal } from "./Process.js"
+import * as RoomSource from "./RoomSource.js"
 
-export interface JoinOptions extends TransportTcp.Address {
-  readonly keyFile: Option.Option<string>
+export interface JoinOptions extends RoomSource.RoomOptions {
   readonly nick: Option.Option<string>
   /** Under which name state is kept; else the nick. */
   readonly profile: Option.Option<string>
 }
 
 const loadPlain = Effect.promise(() => import("../client/terminal/Plain.js"))
-const loadPrompt = Effect.promise(() => import("../client/terminal/Prompt.js"))
+const loadInteractive = Effect.promise(() => import("../client/terminal/Interactive.js"))
+const loadTeletype = Effect.promise(() => import("../client/terminal/Teletype.js"))
+const loadQuestion = Effect.promise(() => import("../client/terminal/Question.js"))
 
-const askNick = Effect.gen(function* () {
-  const missing = new UsageError({ message: "a nick is missing: give --nick NAME, or set CHAT_NICK" })
-  if (terminal === undefined) return yield* missing
-  const Prompt = yield* loadPrompt
-  const answer = yield* Prompt.ask(terminal, "nick: ")
-  return answer === undefined || answer === "" ? yield* missing : answer
-})
+const missingNick = new UsageError({ message: "a nick is missing: give --nick NAME, or set CHAT_NICK" })
 
 /** Standard input by lines; none where it has already been read for the key. */
 const inputLines = (used: boolean): Stream.Stream<string> =>
@@ -40,29 +38,66 @@ const inputLines = (used: boolean): Stream.Stream<string> =>
         Stream.orDie(Stream.fromAsyncIterable(createInterface({ input: process.stdin }), (error) => error))
       )
 
-export const join = Effect.fn("join")(function* ({ host, keyFile, nick, port, profile }: JoinOptions) {
-  const source = yield* KeySource.find(keyFile)
-  const keys = yield* Keys.roomKeys(yield* KeySource.load(source, readStdin))
-  const name = Option.isSome(nick) ? nick.value : yield* askNick
+/** The client of a member who is called `nick`, on what it keeps. */
+const clientOf = Effect.fnUntraced(function* (
+  { address, keys }: RoomSource.Room,
+  profile: Option.Option<string>,
+  nick: string
+) {
   const directory = yield* StateFiles.directoryOf({
     stateHome: yield* StateFiles.stateHome,
-    address: TransportTcp.format({ host, port }),
+    address: TransportTcp.format(address),
     keys,
-    profile: Option.getOrElse(profile, () => name)
+    profile: Option.getOrElse(profile, () => nick)
   })
-  const client = Client.layerKept({ keys, nick: name }).pipe(
-    Layer.provide([TransportTcp.layerDialer({ host, port }), Fernet.layer, StateFiles.layer(directory)])
+  return Client.layerKept({ keys, nick }).pipe(
+    Layer.provide([TransportTcp.layerDialer(address), Fernet.layer, StateFiles.layer(directory)])
   )
-  if (terminal !== undefined) {
-    interruption.exitCode = 0
-    const Prompt = yield* loadPrompt
-    return yield* Effect.provide(Prompt.run(terminal), client)
+})
+
+const askNick = Effect.fnUntraced(function* (on: Terminal) {
+  const Question = yield* loadQuestion
+  const last = yield* LastNick.load
+  const answer = yield* Question.ask(on, last === undefined ? "nick: " : `nick [${last}]: `)
+  const nick = answer === "" ? last : answer
+  return nick === undefined ? yield* missingNick : nick
+})
+
+/** Joins under `nick`, or under another as long as that cannot be had. */
+const onTerminal = Effect.fnUntraced(function* (on: Terminal, room: RoomSource.Room, options: JoinOptions) {
+  interruption.exitCode = 0
+  const ui = on.isDumb ? yield* loadTeletype : yield* loadInteractive
+  const words = Fingerprint.ofServerKey(Keys.serverKey(room.keys[0]))
+  const shown = {
+    room: TransportTcp.format(room.address),
+    greeting: `the key's words: ${words}; /help shows what there is`,
+    transcript: () => Effect.void
   }
+  let nick = Option.isSome(options.nick) ? options.nick.value : yield* askNick(on)
+  while (true) {
+    const joined = Effect.zipRight(LastNick.save(nick), ui.run(on, shown))
+    const refused = yield* Effect.provide(joined, yield* clientOf(room, options.profile, nick)).pipe(
+      Effect.as(undefined),
+      Effect.catchIf(
+        (error) => "reason" in error && (error.reason === "nick-taken" || error.reason === "nick-invalid"),
+        ({ message }) => Effect.succeed(message)
+      )
+    )
+    if (refused === undefined) return
+    yield* report(refused)
+    nick = yield* askNick(on)
+  }
+})
+
+export const join = Effect.fn("join")(function* (options: JoinOptions) {
+  const room = yield* RoomSource.find(options)
+  if (terminal !== undefined) return yield* onTerminal(terminal, room, options)
+  if (Option.isNone(options.nick)) return yield* missingNick
   const Plain = yield* loadPlain
   const refused = yield* Plain.run({
-    input: inputLines(source._tag === "Stdin"),
+    input: inputLines(room.isStdinUsed),
     output: Console.log,
     problem: report
-  }).pipe(Effect.provide(client))
+  }).pipe(Effect.provide(yield* clientOf(room, options.profile, options.nick.value)))
   if (refused > 0) return yield* new Incomplete()
 })

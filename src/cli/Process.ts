@@ -1,10 +1,18 @@
 /** The process that a command is: its streams, and what it exits with when it is interrupted. */
 import * as Effect from "effect/Effect"
 import * as Display from "../client/terminal/Display.js"
+import type { Terminal } from "../client/terminal/Terminal.js"
 
 /** Where a user types and reads; nothing where one of the two is no terminal. */
-export const terminal =
-  process.stdout.isTTY && process.stdin.isTTY ? { input: process.stdin, output: process.stdout } : undefined
+export const terminal: Terminal | undefined =
+  process.stdout.isTTY && process.stdin.isTTY
+    ? {
+        input: process.stdin,
+        output: process.stdout,
+        isDumb: process.env.TERM === "dumb",
+        stop: () => void process.kill(process.pid, "SIGTSTP")
+      }
+    : undefined
 
 /** All of standard input. */
 export const readStdin = Effect.promise(async () => {

@@ -64,6 +64,15 @@ export interface Running {
   readonly exit: Effect.Effect<number | NodeJS.Signals | null>
 }
 
+/**
+ * What programs find in their environment: nothing of whoever runs the tests, or of what runs them, may decide them; nor
+ * may they leave anything in the user's home.
+ */
+export const environment = (cwd: string): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CHAT|npm)_/i.test(name))),
+  XDG_STATE_HOME: join(cwd, ".state")
+})
+
 /** Starts any program; it is killed with the Scope if it still runs. */
 export const start = (
   program: string,
@@ -72,13 +81,9 @@ export const start = (
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      // Nothing of the environment of whoever runs the tests, or of what runs them, may decide them.
-      const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CHAT|npm)_/i.test(name)))
-      // Nor may they leave anything in the user's home.
-      const apart = { XDG_STATE_HOME: join(cwd, ".state") }
       const child = spawn(program, args, {
         cwd,
-        env: { ...inherited, ...apart, ...env },
+        env: { ...environment(cwd), ...env },
         stdio: "pipe",
         detached: true
       })

@@ -34,37 +34,68 @@ const broken: Record<Unreadable["reason"], string> = {
   number: "texts before it are missing, or it is a repeat"
 }
 
+/** How the parts of an entry look, where there are colours. */
+export interface Look {
+  /** What shows a nick, as in `<ada>`; `own` for this member's. */
+  readonly nick: (nick: string, own: boolean) => (shown: string) => string
+  /** What happens beside what is said. */
+  readonly aside: (text: string) => string
+  /** What is not as it should be. */
+  readonly warning: (text: string) => string
+}
+
+const same = (text: string): string => text
+
+/** No colours. */
+export const plain: Look = { nick: () => same, aside: same, warning: same }
+
 /** An entry in words; `layout` lays out what its author wrote. */
-export const format = (entry: Entry, layout: (text: string) => string): string => {
+export const format = (entry: Entry, layout: (text: string) => string, look: Look = plain): string => {
   switch (entry._tag) {
-    case "Said":
-      return entry.me
-        ? `* ${harmless(entry.nick)} ${layout(entry.text)}`
-        : `<${harmless(entry.nick)}> ${layout(entry.text)}`
+    case "Said": {
+      const nick = harmless(entry.nick)
+      const by = look.nick(entry.nick, entry.own)
+      return entry.me ? `* ${by(nick)} ${layout(entry.text)}` : `${by(`<${nick}>`)} ${layout(entry.text)}`
+    }
     case "Unreadable":
-      return `-- a text in the name of ${harmless(entry.nick)} is not shown: ${broken[entry.reason]}`
+      return look.warning(`-- a text in the name of ${harmless(entry.nick)} is not shown: ${broken[entry.reason]}`)
     case "Joined":
-      return `-- ${harmless(entry.nick)} joined`
+      return look.aside(`-- ${harmless(entry.nick)} joined`)
     case "Left":
-      return `-- ${harmless(entry.nick)} ${
-        { quit: "left", timeout: "lost the connection", kicked: "was put out by the operator" }[entry.reason]
-      }`
+      return look.aside(
+        `-- ${harmless(entry.nick)} ${
+          { quit: "left", timeout: "lost the connection", kicked: "was put out by the operator" }[entry.reason]
+        }`
+      )
     case "Renamed":
-      return `-- ${harmless(entry.was)} is now ${harmless(entry.nick)}`
+      return look.aside(`-- ${harmless(entry.was)} is now ${harmless(entry.nick)}`)
     case "Notice":
       return `-- the operator says: ${layout(entry.text)}`
     case "Missing":
-      return `-- ${entry.to - entry.after} events are missing here: the server no longer has them`
+      return look.warning(`-- ${entry.to - entry.after} events are missing here: the server no longer has them`)
     case "NewLog":
-      return "-- the server has begun a new log: what was said before is not in it"
+      return look.warning("-- the server has begun a new log: what was said before is not in it")
   }
 }
 
 /** What is said of a lost connection, once, until there is one again. */
 export const reconnecting = "reconnecting …"
 
+const two = (value: number): string => String(value).padStart(2, "0")
+
 /** Hours and minutes of `at` (ms) where the reader is. */
 export const time = (at: number): string => {
   const date = new Date(at)
-  return `${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`
+  return `${two(date.getHours())}:${two(date.getMinutes())}`
 }
+
+/** The day of `at` (ms) where the reader is, as in 2026-01-31. */
+export const day = (at: number): string => {
+  const date = new Date(at)
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+}
+
+const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+
+/** The weekday of `at` (ms) where the reader is. */
+export const weekday = (at: number): string => weekdays[new Date(at).getDay()] ?? ""

@@ -1,0 +1,48 @@
+/** `chat invite`: one line that lets somebody in, and on a terminal a QR code of it. */
+import { networkInterfaces } from "node:os"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as QrCode from "../client/terminal/QrCode.js"
+import * as Address from "../domain/Address.js"
+import * as Fingerprint from "../domain/Fingerprint.js"
+import * as Invite from "../domain/Invite.js"
+import * as Keys from "../domain/Keys.js"
+import * as KeySource from "./KeySource.js"
+import { readStdin, report, terminal } from "./Process.js"
+
+export interface InviteOptions {
+  readonly host: Option.Option<string>
+  readonly port: Option.Option<number>
+  readonly keyFile: Option.Option<string>
+}
+
+/** Where others on its networks reach this machine. */
+const reachable = Effect.sync(() =>
+  Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0)
+    .map(({ address }) => address)
+)
+
+export const invite = Effect.fn("invite")(function* ({ host, keyFile, port }: InviteOptions) {
+  const keys = yield* Keys.roomKeys(yield* KeySource.load(yield* KeySource.find(keyFile), readStdin))
+  const address: Address.Address = {
+    host: Option.getOrElse(host, () => Address.defaultAddress.host),
+    port: Option.getOrElse(port, () => Address.defaultAddress.port)
+  }
+  const line = Invite.format({ ...address, key: keys[0] })
+  yield* Console.log(line)
+  if (terminal !== undefined) {
+    const rows = QrCode.render(line, terminal.output.columns)
+    if (rows.length > 0) yield* Console.log(rows.join("\n"))
+    yield* Console.log(`whoever has it is in and reads all: pass it on by a way nobody else can read
+they run chat c, and paste it when they are asked
+the key's words, to compare by voice: ${Fingerprint.ofServerKey(Keys.serverKey(keys[0]))}`)
+  }
+  if (Option.isSome(host)) return
+  const others = yield* reachable
+  const hint =
+    others.length === 0 ? "with --host ADDRESS it is one for others" : `for others give --host: ${others.join(", ")}`
+  yield* report(`this invite is for this machine only; ${hint}`)
+})

@@ -1,0 +1,96 @@
+/** Does what a typed line asks for. */
+import * as Effect from "effect/Effect"
+import type { Shape as Client } from "../Client.js"
+import * as Display from "./Display.js"
+import * as Input from "./Input.js"
+import type { Page } from "./Page.js"
+import type { Style } from "./Style.js"
+
+export interface Options {
+  readonly client: Client
+  readonly page: Page
+  readonly style: Style
+  readonly clear: Effect.Effect<void>
+  readonly quit: Effect.Effect<void>
+}
+
+const fold = (nick: string): string => nick.normalize("NFKC").toLowerCase()
+
+/** What obeys an input; what comes of it is on the page. */
+export const make = ({ clear, client, page, quit, style }: Options) => {
+  const ignore = Effect.fnUntraced(function* (nick: string) {
+    const members = yield* client.members
+    const found = members.find((member) => fold(member.nick) === fold(nick))
+    if (found === undefined) return yield* page.note(`nobody here is called ${nick}: /names shows who is here`)
+    if (found.member === (yield* client.member)) return yield* page.note("you cannot ignore yourself")
+    page.settings = { ...page.settings, ignored: new Map(page.settings.ignored).set(found.member, found.nick) }
+    return yield* page.note(`what ${found.nick} says is hidden, until /unignore ${found.nick}`)
+  })
+
+  const unignore = (nick: string) => {
+    const { ignored } = page.settings
+    const rest = Array.from(ignored).filter(([, name]) => fold(name) !== fold(nick))
+    if (rest.length === ignored.size) return page.note(`you do not ignore ${nick}`)
+    page.settings = { ...page.settings, ignored: new Map(rest) }
+    return page.note(`what ${nick} says is shown again`)
+  }
+
+  const names = Effect.flatMap(client.members, (members) => {
+    const nicks = members.map(({ nick }) => style.nick(nick)(Display.harmless(nick)))
+    return page.show(`-- ${members.length} here: ${nicks.join(", ")}`)
+  })
+
+  const history = Effect.fnUntraced(function* (limit: number) {
+    const before = page.oldest
+    const { events } = yield* client.history(before === undefined ? { limit } : { before, limit })
+    return yield* events.length === 0 ? page.note("the server has nothing older") : page.recall(events)
+  })
+
+  return (input: Input.Input): Effect.Effect<void> => {
+    switch (input._tag) {
+      case "Say":
+        // What is said shows when it is in the log; what is not is told here, and by the end what that has cut off.
+        return client.say(input.text, { me: input.me }).pipe(
+          Effect.catchAll(({ message, reason }) =>
+            reason === "closed" ? Effect.void : page.note(`not said: ${message}`)
+          ),
+          Effect.asVoid
+        )
+      case "Nick":
+        return client.rename(input.nick).pipe(
+          Effect.catchAll(({ message }) => page.note(message)),
+          Effect.asVoid
+        )
+      case "Names":
+        return names
+      case "Ignore": {
+        if (input.nick !== undefined) return ignore(input.nick)
+        const nicks = Array.from(page.settings.ignored.values())
+        return page.note(nicks.length === 0 ? "you ignore nobody" : `you ignore ${nicks.join(", ")}`)
+      }
+      case "Unignore":
+        return unignore(input.nick)
+      case "Quiet":
+        page.settings = { ...page.settings, isQuiet: !page.settings.isQuiet }
+        return page.note(`who joins and leaves is ${page.settings.isQuiet ? "hidden" : "shown"}`)
+      case "Timestamp":
+        page.settings = { ...page.settings, timestamp: input.timestamp }
+        return page.note(`before each message: ${input.timestamp}`)
+      case "Bell":
+        page.settings = { ...page.settings, bell: input.bell }
+        return page.note(`the bell rings for: ${input.bell}`)
+      case "History":
+        return Effect.catchAll(history(input.limit), ({ message }) => page.note(message))
+      case "Help":
+        return input.command === undefined ? page.show(...Input.help) : page.note(Input.helpOf(input.command))
+      case "Clear":
+        return clear
+      case "Wrong":
+        return page.note(input.message)
+      case "Quit":
+        return quit
+      case "Nothing":
+        return Effect.void
+    }
+  }
+}

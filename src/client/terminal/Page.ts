@@ -1,0 +1,111 @@
+/** What a user sees of a room above the line that is typed: entries and notes become lines, which wait to be drawn. */
+import * as Effect from "effect/Effect"
+import type * as Protocol from "../../domain/Protocol.js"
+import type { Shape as Client } from "../Client.js"
+import type * as Entry from "../Entry.js"
+import * as Display from "./Display.js"
+import type { Style } from "./Style.js"
+import * as Timeline from "./Timeline.js"
+
+/** Lines that may wait to be drawn; of more the oldest are left out, as nobody could have read them. */
+const maxWaiting = 2000
+
+/** What is to be drawn next. */
+export interface Fresh {
+  /** Each may hold newlines; remote text in them is harmless. */
+  readonly lines: ReadonlyArray<string>
+  readonly rings: boolean
+}
+
+export interface Options {
+  readonly client: Client
+  readonly style: Style
+  /** The time now, in ms. */
+  readonly now: number
+  /** Takes each line, without colours. */
+  readonly transcript: (line: string) => Effect.Effect<void>
+  /** Called when there is something to be drawn. */
+  readonly onChange: () => void
+}
+
+export class Page {
+  settings = Timeline.settings
+  private timeline: Timeline.Timeline
+  private waiting: Array<string> = []
+  private skipped = 0
+  private rings = false
+  private first: Protocol.Seq | undefined
+
+  constructor(private readonly options: Options) {
+    this.timeline = Timeline.begin(options.now)
+  }
+
+  /** The oldest entry that came, or was fetched. */
+  get oldest(): Protocol.Seq | undefined {
+    return this.first
+  }
+
+  private get reader(): Effect.Effect<Timeline.Reader> {
+    const { client, style } = this.options
+    return Effect.map(client.nick, (nick) => ({ nick, style, settings: this.settings }))
+  }
+
+  private print(lines: ReadonlyArray<string>): Effect.Effect<void> {
+    this.waiting.push(...lines)
+    const excess = this.waiting.length - maxWaiting
+    if (excess > 0) {
+      this.waiting.splice(0, excess)
+      this.skipped += excess
+    }
+    this.options.onChange()
+    return Effect.forEach(lines, this.options.transcript, { discard: true })
+  }
+
+  /** Takes in the next entry. */
+  readonly take = (entry: Entry.Entry): Effect.Effect<void> =>
+    Effect.flatMap(this.reader, (reader) => {
+      const { lines, rings, timeline } = Timeline.add(this.timeline, entry, reader)
+      this.timeline = timeline
+      this.rings ||= rings
+      if (entry._tag === "NewLog") this.first = undefined
+      else if ("seq" in entry) this.first ??= entry.seq
+      return this.print(lines)
+    })
+
+  /** Shows lines that do not come from the log, below what does. */
+  readonly show = (...lines: ReadonlyArray<string>): Effect.Effect<void> =>
+    Effect.flatMap(this.reader, (reader) => {
+      const closed = Timeline.close(this.timeline, reader)
+      this.timeline = closed.timeline
+      return this.print([...closed.lines, ...lines])
+    })
+
+  /** Tells the user something. */
+  readonly note = (text: string): Effect.Effect<void> => this.show(`-- ${Display.indented(text)}`)
+
+  /** Shows older entries, apart from what follows them in time. */
+  readonly recall = (entries: ReadonlyArray<Entry.Logged>): Effect.Effect<void> =>
+    Effect.flatMap(this.reader, (reader) => {
+      const { dim } = this.options.style
+      this.first = entries[0]?.seq ?? this.first
+      const lines = Timeline.render(entries, reader)
+      return this.show(dim(`-- ${entries.length} earlier --`), ...lines, dim("-- up to here it was earlier --"))
+    })
+
+  /** Rows that may still change. */
+  get open(): Effect.Effect<ReadonlyArray<string>> {
+    return Effect.map(this.reader, (reader) => Timeline.open(this.timeline, reader))
+  }
+
+  /** Takes what has come since the last time. */
+  drain(): Fresh {
+    const { rings, skipped, waiting } = this
+    this.waiting = []
+    this.skipped = 0
+    this.rings = false
+    const { style } = this.options
+    const gap =
+      skipped === 0 ? [] : [style.warning(`-- ${skipped} lines came too fast to be shown: /history shows them --`)]
+    return { lines: [...gap, ...waiting], rings }
+  }
+}
