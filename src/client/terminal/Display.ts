@@ -55,6 +55,8 @@ export const format = (entry: Entry, layout: (text: string) => string): string =
       return `-- the operator says: ${layout(entry.text)}`
     case "Missing":
       return `-- ${entry.to - entry.after} events are missing here: the server no longer has them`
+    case "Back":
+      return `-- back: ${entry.head - entry.after} events have come while you were away`
     case "NewLog":
       return "-- the server has begun a new log: what was said before is not in it"
   }
