@@ -6,7 +6,7 @@
 export { Lagged } from "./client/Backlog.js"
 export * as Client from "./client/Client.js"
 export * as Entry from "./client/Entry.js"
-export { Disconnected, JoinError, RenameError, SayError } from "./client/Failure.js"
+export { Disconnected, HistoryError, JoinError, RenameError, SayError } from "./client/Failure.js"
 export * as StateFiles from "./client/StateFiles.js"
 export { Entropy } from "./domain/Entropy.js"
 export { EventLoop } from "./domain/EventLoop.js"

@@ -103,9 +103,13 @@ describe("the checker", () => {
     logs: [{ id: "L", oldest: 1, events: [...events] }],
     sayings: [said("ada", "a", 3), said("bob", "b", 4), said("ada", "c", 5)],
     lives: [life("ada", 1, events), life("bob", 2, events.slice(1))],
+    ...pieces({}),
     problems: []
   })
   const log = (...changed: ReadonlyArray<History.Event>) => [{ id: "L", oldest: 1, events: changed }]
+  const pieces = (fields: Partial<History.Piece>) => ({
+    pieces: [{ client: "bob", log: "L", before: 4, limit: 2, events: [e2, e3], oldest: 1, ...fields }]
+  })
   const rules = (history: Partial<History.History>) =>
     Array.from(new Set(Checker.check({ ...right(), ...history }).map(({ rule }) => rule)))
   const [e1, e2, e3, e4, e5, e6] = events
@@ -181,6 +185,13 @@ describe("the checker", () => {
       }
     ],
     ["behind", "a client that was not shown the end", { lives: [life("ada", 1, events.slice(0, 5))] }],
+    ["fetched", "another event than the log's", pieces({ events: [e2, { ...e3, what: "other" }] })],
+    ["fetched", "a gap in what was fetched", pieces({ events: [e1, e3], limit: 5 })],
+    ["fetched", "what does not come up to where it was asked for", pieces({ events: [e1, e2], limit: 5 })],
+    ["fetched", "less than there is", pieces({ events: [e3] })],
+    ["fetched", "nothing, where there is something", pieces({ events: [] })],
+    ["fetched", "more than was asked for", pieces({ events: [e1, e2, e3] })],
+    ["fetched", "a log that is said to begin later than it does", pieces({ events: [e3], oldest: 3 })],
     [
       "unreadable",
       "a text that does not open",

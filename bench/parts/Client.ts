@@ -99,7 +99,7 @@ const measure = Effect.fn(
       Stream.runForEachChunk((entries) =>
         Effect.sync(() => {
           for (const entry of Chunk.toReadonlyArray(entries)) {
-            if (entry._tag === "Missing" || entry._tag === "NewLog" || entry.seq !== last + 1) throw new Error("a gap")
+            if (!("seq" in entry) || entry.seq !== last + 1) throw new Error("a gap")
             if (entry._tag !== "Joined" && !(entry._tag === "Said" && entry.text === text)) throw new Error(entry._tag)
             last = entry.seq
           }

@@ -4,10 +4,12 @@
  */
 import type { KeyValueStore } from "@effect/platform/KeyValueStore"
 import * as Arr from "effect/Array"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -16,7 +18,7 @@ import type * as Subscribable from "effect/Subscribable"
 import { Fernet } from "../domain/Fernet.js"
 import * as Keys from "../domain/Keys.js"
 import * as Nickname from "../domain/Nickname.js"
-import type * as Protocol from "../domain/Protocol.js"
+import * as Protocol from "../domain/Protocol.js"
 import * as Roster from "../domain/Roster.js"
 import * as Seal from "../domain/Seal.js"
 import type * as Transport from "../domain/Transport.js"
@@ -24,7 +26,9 @@ import type * as Backlog from "./Backlog.js"
 import { Conversation } from "./Conversation.js"
 import type * as Entry from "./Entry.js"
 import * as Failure from "./Failure.js"
+import * as Fetching from "./Fetching.js"
 import * as Kept from "./Kept.js"
+import type * as Outbox from "./Outbox.js"
 import * as Presence from "./Presence.js"
 
 /** How often the position, and what of the outbox is in the log, is kept where it has changed. */
@@ -57,6 +61,23 @@ export interface Shape {
   readonly rename: (nick: string) => Effect.Effect<string, Failure.RenameError>
   /** Who is here, oneself included, in the order they first came; while there is no connection, who was. */
   readonly members: Effect.Effect<ReadonlyArray<Protocol.Member>>
+  /** How many are here, oneself included. */
+  readonly count: Effect.Effect<number>
+  /** What waits to be in the log, oldest first: all that was said and is not yet in `events`. */
+  readonly pending: Effect.Effect<ReadonlyArray<Outbox.Item>>
+  /**
+   * The newest `limit` entries (1 at least, infinite for all) before `before`, oldest first: contiguous, and up to
+   * `before - 1` or the newest this client has seen; `oldest` is the oldest event that the log still has. It is fetched
+   * in steps of 500, over however many connections that takes, and moves nothing else. The texts of an author have to
+   * follow on each other from the first of these on. To interrupt it is to ask no more.
+   */
+  readonly history: (options: {
+    readonly before: Protocol.Seq
+    readonly limit: number
+  }) => Effect.Effect<
+    { readonly events: ReadonlyArray<Entry.Logged>; readonly oldest: Protocol.Seq },
+    Failure.HistoryError
+  >
   readonly status: Subscribable.Subscribable<Presence.Status>
   /**
    * Leaves the room: sends what waits to be sent, then waits for the server's Bye, 5 seconds at most, after which the
@@ -78,9 +99,11 @@ const decodeText = Schema.decodeUnknownEither(Seal.Text)
 
 /** A member on what it has kept. */
 const member = Effect.fnUntraced(function* (options: Options, kept: Kept.Kept) {
+  const fernet = yield* Fernet
+  const messageKeys = Arr.map(options.keys, Keys.messageKey)
   const conversation = new Conversation({
-    fernet: yield* Fernet,
-    keys: Arr.map(options.keys, Keys.messageKey),
+    fernet,
+    keys: messageKeys,
     nick: options.nick,
     kept
   })
@@ -154,6 +177,22 @@ const member = Effect.fnUntraced(function* (options: Options, kept: Kept.Kept) {
     log: Effect.map(present, ({ log }) => log),
     nick: Effect.map(present, ({ nick }) => nick),
     members: Effect.map(present, ({ roster }) => Roster.members(roster)),
+    count: Effect.map(present, ({ roster }) => HashMap.size(roster)),
+    pending: Effect.sync(() => Chunk.toReadonlyArray(conversation.outbox.items)),
+    history: Effect.fn("Client.history")(function* ({ before, limit }) {
+      const { last, log, member } = yield* present
+      // Beyond that there is nothing older than what comes by itself.
+      const end = before <= last ? before : Protocol.next(last)
+      const { events, oldest } = yield* Effect.acquireUseRelease(
+        Effect.sync(() => {
+          due.unsafeOpen()
+          return conversation.fetching.ask(log, end, limit)
+        }),
+        ({ done }) => Deferred.await(done),
+        (request) => Effect.sync(() => conversation.fetching.giveUp(request))
+      )
+      return { events: yield* Fetching.open(fernet, messageKeys, { log, member }, events), oldest }
+    }),
     events: conversation.entries.stream,
     status: presence.status,
     leave: presence.leave,

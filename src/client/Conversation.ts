@@ -19,6 +19,7 @@ import type * as Wire from "../domain/Wire.js"
 import * as Backlog from "./Backlog.js"
 import * as Entry from "./Entry.js"
 import * as Failure from "./Failure.js"
+import * as Fetching from "./Fetching.js"
 import type * as Kept from "./Kept.js"
 import * as Outbox from "./Outbox.js"
 import * as Replica from "./Replica.js"
@@ -51,6 +52,8 @@ export interface Options {
 export class Conversation {
   /** What the log holds, opened, for all who watch. */
   readonly entries = new Backlog.Backlog<Entry.Entry, Failure.Disconnected>(backlog)
+  /** What is asked of the log from before that. */
+  readonly fetching = new Fetching.Fetching()
 
   private readonly fernet: Fernet.Shape
   private readonly keys: Keys.Ring<Keys.MessageKey>
@@ -108,6 +111,7 @@ export class Conversation {
   begin(): Protocol.Nick {
     const { replica } = this
     this.pinged = undefined
+    this.fetching.lose()
     const seen =
       replica._tag === "Present"
         ? Option.some({ log: replica.log, member: replica.member, last: replica.last, said: replica.said })
@@ -146,6 +150,7 @@ export class Conversation {
     }
     this.answered(replica.nick)
     this.settleAcked()
+    this.fetching.welcome(replica.log)
     return Either.right(turn === "none" ? "joined" : turn)
   }
 
@@ -166,6 +171,9 @@ export class Conversation {
         return Either.map(this.welcomed(before, message), () => "none")
       case "Events":
         return Either.map(this.apply(message.events), () => "none")
+      case "History":
+        this.fetching.receive(message, next.right._tag === "Present" && next.right.fetch === undefined)
+        return Either.right("none")
       case "Ping":
         // Answered when there is room for it, the newest only: who pings and never reads fills no memory.
         this.pinged = message.at
@@ -265,6 +273,11 @@ export class Conversation {
       this.replica = Replica.ask(replica)
       return [this.introduce(replica.seen, this.renaming?.nick ?? this.nick)]
     }
+    const fetch = this.leaving === "no" ? this.fetching.next() : undefined
+    if (fetch !== undefined) {
+      this.replica = Replica.fetch(replica, fetch)
+      return [fetch]
+    }
     const before = this.renaming?.before
     const [outbox, items] = Outbox.take(this.items, Protocol.maxMessages, before)
     this.items = outbox
@@ -347,6 +360,7 @@ export class Conversation {
     this.entries.end(error.reason === "quit" ? Option.none() : Option.some(error))
     for (const outcome of this.waiting.values()) Deferred.unsafeDone(outcome, Effect.fail(Failure.unsaid(error)))
     this.waiting.clear()
+    this.fetching.end(error)
     if (this.renaming === undefined) return
     const closed = new Failure.RenameError({ reason: "closed", message: error.message })
     Deferred.unsafeDone(this.renaming.done, Effect.fail(closed))

@@ -6,7 +6,6 @@ import type * as Fernet from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
 import type * as Protocol from "../domain/Protocol.js"
 import * as Seal from "../domain/Seal.js"
-import type * as Replica from "./Replica.js"
 import type { Seen } from "./Seen.js"
 
 interface Text {
@@ -54,36 +53,49 @@ export interface NewLog {
   readonly after: Protocol.Position
 }
 
+/**
+ * This client is back in a log it had seen before: the events after `after` up to `head` have come while it was away, and
+ * follow. It has neither `seq` nor `at`.
+ */
+export interface Back {
+  readonly _tag: "Back"
+  readonly after: Protocol.Position
+  readonly head: Protocol.Seq
+}
+
 /** What has a place in the log. */
 export type Logged = Said | Unreadable | Protocol.Joined | Protocol.Left | Protocol.Renamed | Protocol.Notice
 
-export type Entry = Logged | Missing | NewLog
+export type Entry = Logged | Missing | NewLog | Back
 
-/** What `welcome` tells a client that has seen `seen` before: nothing, when it goes on where it was. */
+/** What `welcome` tells a client that has seen `seen` before: nothing, when there is nothing it has not seen. */
 export const onWelcome = (seen: Option.Option<Seen>, welcome: Protocol.Welcome): ReadonlyArray<Entry> => {
   if (Option.isNone(seen)) return []
-  const { after, log, member } = welcome
+  const { after, head, log, member } = welcome
   if (seen.value.log !== log) return [{ _tag: "NewLog", log, member, after }]
-  return after > seen.value.last ? [{ _tag: "Missing", after: seen.value.last, to: after }] : []
+  return [
+    ...(after > seen.value.last ? [{ _tag: "Missing", after: seen.value.last, to: after } as const] : []),
+    ...(head > after ? [{ _tag: "Back", after, head } as const] : [])
+  ]
 }
 
-/** The entry that `event` makes for a client whose picture is `state`, before the event is applied to it. */
+/** The entry that `event` makes for a client that has seen the log up to there. */
 export const read = (
   fernet: Fernet.Shape,
   keys: Keys.Ring<Keys.MessageKey>,
-  state: Replica.Present,
+  seen: Pick<Seen, "log" | "member" | "said">,
   event: Protocol.Event
 ): Logged => {
   if (event._tag !== "Chat") return event
   const { at, member, n, nick, seq } = event
   // The first text seen of a member is taken as it comes; from there on each is the next, or something was left out.
-  const highest = HashMap.get(state.said, member)
+  const highest = HashMap.get(seen.said, member)
   const isNext = Option.isNone(highest) || n === highest.value + 1
-  const opened = isNext ? Seal.open(fernet, keys, state.log, event) : Either.left("number" as const)
+  const opened = isNext ? Seal.open(fernet, keys, seen.log, event) : Either.left("number" as const)
   if (Either.isLeft(opened)) return { _tag: "Unreadable", seq, at, member, n, nick, reason: opened.left }
   const { me = false, nick: author, text } = opened.right
-  const own = member === state.member
-  return { _tag: "Said", seq, at, member, n, nick: author, text, me, own, past: seq < state.member }
+  const own = member === seen.member
+  return { _tag: "Said", seq, at, member, n, nick: author, text, me, own, past: seq < seen.member }
 }
 
 /** Whether `entry` is a text that somebody else has said since this member joined: what a bot answers. */

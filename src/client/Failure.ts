@@ -62,6 +62,15 @@ export class RenameError extends Schema.TaggedError<RenameError>()("RenameError"
   message: Schema.String
 }) {}
 
+/**
+ * Why older events did not come: `closed` (the client has ended), `new-log` (the server has begun another log meanwhile,
+ * which does not hold them).
+ */
+export class HistoryError extends Schema.TaggedError<HistoryError>()("HistoryError", {
+  reason: Schema.Literal("closed", "new-log"),
+  message: Schema.String
+}) {}
+
 const byeMessages: Record<Protocol.ByeReason, string> = {
   quit: "you have left",
   "taken-over": "you have joined from elsewhere, and this connection was closed",
@@ -186,6 +195,16 @@ export const full = () =>
 
 /** A text that was not said when the session ended. */
 export const unsaid = ({ message }: Disconnected) => new SayError({ reason: "closed", message })
+
+/** Older events that had not come when the session ended. */
+export const unfetched = ({ message }: Disconnected) => new HistoryError({ reason: "closed", message })
+
+/** Older events of a log that is no more. */
+export const otherLog = () =>
+  new HistoryError({
+    reason: "new-log",
+    message: "the server has begun a new log meanwhile: what was asked for is not in it"
+  })
 
 /** A text of ours that is not what the log holds in its place. */
 export const altered = () =>

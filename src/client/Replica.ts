@@ -18,6 +18,14 @@ export interface Group {
   readonly key: Keys.Key<"group">
 }
 
+/** A Fetch that waits for its answer, or for the rest of it. */
+export interface Asked {
+  readonly before: Protocol.Seq
+  readonly limit: number
+  /** The event that is due next; before the first, any that was asked for. */
+  readonly due?: Protocol.Seq
+}
+
 /** Before Welcome. */
 export interface Joining {
   readonly _tag: "Joining"
@@ -41,6 +49,8 @@ export interface Present extends Seen.Seen {
   readonly missing: number
   readonly roster: Roster.Roster
   readonly group: Option.Option<Group>
+  /** The Fetch of ours that has yet to be answered. */
+  readonly fetch: Asked | undefined
 }
 
 export type State = Joining | Present
@@ -55,6 +65,12 @@ export const joining = (seen: Option.Option<Seen.Seen>): Joining => ({
 
 /** The state after sending another Nick. */
 export const ask = <S extends State>(state: S): S => ({ ...state, asking: true })
+
+/** The state after sending a Fetch. One at a time. */
+export const fetch = (state: Present, { before, limit }: Protocol.Fetch): Present => ({
+  ...state,
+  fetch: { before, limit }
+})
 
 type Result = Either.Either<State, Fault>
 
@@ -71,7 +87,7 @@ export const event = (state: State, event: Protocol.Event): Result => {
   if (event.seq !== state.last + 1) return fault("sequence", `event ${event.seq} came after ${state.last}`)
   const roster = event.seq > state.head ? Roster.apply(state.roster, event) : state.roster
   if (event._tag === "Chat") {
-    const { asking, ended, group, head, log, member, missing, nick, said } = state
+    const { asking, ended, fetch, group, head, log, member, missing, nick, said } = state
     const next = Seen.text(said, event.member, event.n)
     // Every text passes here: written out, for a spread costs more than the rest.
     return Either.right<Present>({
@@ -83,6 +99,7 @@ export const event = (state: State, event: Protocol.Event): Result => {
       missing,
       roster,
       group,
+      fetch,
       log,
       member,
       last: event.seq,
@@ -123,6 +140,7 @@ const welcome = (state: State, message: Protocol.Welcome): Result => {
     missing: count,
     roster: Roster.empty,
     group: Option.none(),
+    fetch: undefined,
     ...Option.getOrElse(goesOn, () => Seen.from(log, member, after))
   })
 }
@@ -138,6 +156,22 @@ const rekey = (state: Present, { epoch, key }: Protocol.Rekey): Result => {
     }
   }
   return Either.right({ ...state, group: told })
+}
+
+const history = (state: State, { events, oldest }: Protocol.History): Result => {
+  if (state._tag === "Joining" || state.fetch === undefined) return fault("order", "History came unasked")
+  const { before, due: first, limit } = state.fetch
+  if (events.length === 0 && (first !== undefined || oldest < before)) {
+    return fault("sequence", `nothing came where event ${first ?? oldest} was asked for`)
+  }
+  let due = first
+  for (const { seq } of events) {
+    if (seq >= before || (due === undefined ? seq < before - limit : seq !== due)) {
+      return fault("sequence", `event ${seq} came in an answer about ${limit} events before ${before}`)
+    }
+    due = Protocol.next(seq)
+  }
+  return Either.right({ ...state, fetch: due === undefined || due === before ? undefined : { before, limit, due } })
 }
 
 /** The state after a message to this client. Its events are applied one by one with {@link event}. */
@@ -172,7 +206,7 @@ export const message = (state: State, message: Protocol.ServerMessage): Result =
       if (state._tag === "Joining" || !hasRoster(state)) return fault("order", `${message._tag} came out of turn`)
       return message._tag === "Rekey" ? rekey(state, message) : Either.right(state)
     case "History":
-      return fault("order", "History came unasked")
+      return history(state, message)
   }
 }
 

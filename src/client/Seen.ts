@@ -42,6 +42,8 @@ export const advance = (seen: Seen, entries: ReadonlyArray<Entry>): Seen => {
         last = entry.to
         said = HashMap.empty()
         break
+      case "Back":
+        break
       case "NewLog":
         last = entry.after
         log = entry.log

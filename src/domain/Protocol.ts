@@ -108,6 +108,12 @@ export type Nick = typeof Nick.Type
 export const Say = Schema.TaggedStruct("Say", { n: TextNumber, sealed: Sealed })
 export type Say = typeof Say.Type
 
+/**
+ * Asks for the newest `limit` events before `before`. The answer is one History or several, oldest first, whose events
+ * follow on each other; it is whole with one that ends at `before - 1`, or that has no events. What is not in the log (it
+ * was dropped, or is yet to come, where `before` is beyond the head) is left out: with nothing before `before` the answer
+ * is one History without events, and a `before` beyond the head is taken as head + 1 and answered with one at the end.
+ */
 export const Fetch = Schema.TaggedStruct("Fetch", { before: Seq, limit: positive.pipe(Schema.lessThanOrEqualTo(500)) })
 export type Fetch = typeof Fetch.Type
 
@@ -141,6 +147,7 @@ export type Members = typeof Members.Type
 export const Events = Schema.TaggedStruct("Events", { events: Events_ })
 export type Events = typeof Events.Type
 
+/** A part of the answer to a {@link Fetch}. `oldest` is the oldest event of the log, or the first to come. */
 export const History = Schema.TaggedStruct("History", { events: Schema.Array(Event), oldest: Seq })
 export type History = typeof History.Type
 

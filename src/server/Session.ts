@@ -19,6 +19,7 @@ import * as Transport from "../domain/Transport.js"
 import * as Wire from "../domain/Wire.js"
 import { CatchUp } from "./CatchUp.js"
 import { Downlink } from "./Downlink.js"
+import * as History from "./History.js"
 import * as Room from "./Room.js"
 
 /** How long a client may take to read what was written before its Bye. */
@@ -67,9 +68,10 @@ export interface Context {
 
 const ended = () => new Transport.TransportError({ reason: "lost", message: "it ended before it had said who it is" })
 
-/** What frames ask of the room, in order, and whether any of them is answered; up to where one breaks a rule. */
+/** What frames ask of the room and of the log, and whether any of it is answered; up to where one breaks a rule. */
 interface Asked {
   readonly commands: ReadonlyArray<Room.Command>
+  readonly fetches: ReadonlyArray<Protocol.Fetch>
   readonly isAnswered: boolean
   readonly fault: Fault | undefined
 }
@@ -77,6 +79,7 @@ interface Asked {
 /** Reads frames that have come. A frame is whole before any of it takes effect, so a fault in one spares those before. */
 const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string>): Asked => {
   const commands: Array<Room.Command> = []
+  const fetches: Array<Protocol.Fetch> = []
   let said: Array<Protocol.Say> = []
   let isAnswered = false
   const flush = () => {
@@ -85,16 +88,15 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
   }
   const asked = (fault?: Fault): Asked => {
     flush()
-    return { commands, isAnswered, fault }
+    return { commands, fetches, isAnswered, fault }
   }
   for (const text of lines) {
     const frame = reader.read(text)
     if (Either.isLeft(frame)) return asked(frame.left)
     const { messages } = frame.right
     for (const message of messages) {
-      if (message._tag === "Fetch") return asked(new Fault({ rule: "order", detail: "Fetch is not served yet" }))
-      if (message._tag === "Say" && !link.isWelcomed) {
-        return asked(new Fault({ rule: "order", detail: "a Say came before Welcome" }))
+      if ((message._tag === "Say" || message._tag === "Fetch") && !link.isWelcomed) {
+        return asked(new Fault({ rule: "order", detail: `a ${message._tag} came before Welcome` }))
       }
     }
     for (const message of messages) {
@@ -110,6 +112,10 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
           break
         case "Leave":
           commands.push({ _tag: "Leave", link })
+          break
+        case "Fetch":
+          fetches.push(message)
+          isAnswered = true
           break
         case "Ping":
           link.send({ _tag: "Pong", at: message.at, last: link.last })
@@ -161,9 +167,10 @@ const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { 
   while (true) {
     const lines = yield* transport.next
     if (lines.length === 0 || link.isClosed) return
-    const { commands, fault, isAnswered } = read(link, reader, lines)
-    // Where it may have to wait for long, it does so only until it is sent away.
-    yield* isTaking() ? ask(commands) : Effect.raceFirst(ask(commands), link.closed)
+    const { commands, fault, fetches, isAnswered } = read(link, reader, lines)
+    // Where it may have to wait for long, it does so only until it is sent away. Who only reads need not wait.
+    if (commands.length > 0) yield* isTaking() ? ask(commands) : Effect.raceFirst(ask(commands), link.closed)
+    for (const fetch of fetches) yield* History.answer(link, fetch)
     if (fault !== undefined) return yield* fault
     // Whoever asks for answers and does not read them is read no further.
     if (isAnswered) yield* Effect.raceFirst(transport.drained, link.closed)

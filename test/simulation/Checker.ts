@@ -1,5 +1,5 @@
 /** The judge of a run: what the design promises (its section 6), as rules over a history. */
-import type { Event, History, Life, Log, Saying } from "./History.js"
+import type { Event, History, Life, Log, Piece, Saying } from "./History.js"
 
 /** The rules, each named by what breaks it. */
 export type Rule =
@@ -23,6 +23,8 @@ export type Rule =
   | "missing"
   /** A client that was there at the end had not been shown the end. */
   | "behind"
+  /** A client that asked for older events got others, or not all. */
+  | "fetched"
   /** A text could not be read. */
   | "unreadable"
   /** What must not happen to anybody has happened. */
@@ -137,6 +139,11 @@ const checkLives = (client: string, lives: ReadonlyArray<Life>, logs: ReadonlyMa
           reached.set(log, Math.max(last ?? 0, item.to))
           break
         }
+        case "Back":
+          if (item.head <= item.after || (next !== undefined && item.after + 1 !== next)) {
+            find("shown", `${name} is told of what is after ${item.after} up to ${item.head}`)
+          }
+          break
         case "NewLog":
           log = item.log
           next = item.after + 1
@@ -167,6 +174,22 @@ const checkLives = (client: string, lives: ReadonlyArray<Life>, logs: ReadonlyMa
   }
 }
 
+/** Older events, of which the client had been shown those up to `before`: what the log holds, and all that it then held. */
+const checkPiece = ({ before, client, events, limit, log: id, oldest }: Piece, log: Log | undefined, find: Find) => {
+  const name = `${client}, who asked log ${id} for ${limit} before ${before},`
+  const first = before - events.length
+  for (const [index, { seq, what }] of events.entries()) {
+    const held = log?.events[seq - 1]
+    if (seq !== first + index || held?.what !== what) {
+      return find("fetched", `${name} got "${what}" as event ${seq} in place ${first + index}: "${held?.what}"`)
+    }
+  }
+  if (oldest > (log?.oldest ?? 1)) find("fetched", `${name} was told that nothing is left before ${oldest}`)
+  if (events.length > limit || (events.length < limit && first > oldest)) {
+    find("fetched", `${name} got ${events.length}, where the oldest was ${oldest}`)
+  }
+}
+
 /** All that a history shows to be broken. */
 export const check = (history: History): ReadonlyArray<Violation> => {
   const violations: Array<Violation> = []
@@ -181,6 +204,7 @@ export const check = (history: History): ReadonlyArray<Violation> => {
     if (of === undefined) clients.set(life.client, [life])
     else of.push(life)
   }
+  for (const piece of history.pieces) checkPiece(piece, logs.get(piece.log), find)
   for (const [client, lives] of clients) checkLives(client, lives, logs, find)
   return violations
 }

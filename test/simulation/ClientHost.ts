@@ -16,6 +16,7 @@ import type * as Presence from "../../src/client/Presence.js"
 import { Entropy } from "../../src/domain/Entropy.js"
 import * as Fernet from "../../src/domain/Fernet.js"
 import * as Keys from "../../src/domain/Keys.js"
+import * as Protocol from "../../src/domain/Protocol.js"
 import { atOnce, type ClientDisk, type ServerDisk } from "./Disk.js"
 import * as History from "./History.js"
 import type { Network, Road } from "./Network.js"
@@ -35,6 +36,8 @@ interface Session {
   readonly client: Client.Shape
   readonly life: History.Life
   status: Presence.Status["_tag"]
+  /** The newest event that the user was shown in this life. */
+  readonly newest: { log: string; seq: number }
 }
 
 /** Why a client may end, or not get in, where everybody keeps the rules; anything else is a problem of the run. */
@@ -68,6 +71,8 @@ export class ClientHost {
   private nick: string
   /** What was said in the life there is. */
   private sayings: Array<History.Saying> = []
+  /** Calls of `history` that have not come to an end. */
+  private looking = 0
   private readonly skew: number
 
   constructor(
@@ -87,6 +92,7 @@ export class ClientHost {
   isSettled({ head, id }: ServerDisk): boolean {
     return (
       this.session?.status === "Online" &&
+      this.looking === 0 &&
       this.reached.log === id &&
       this.reached.seq === head &&
       this.sayings.every(({ outcome }) => outcome._tag !== "Waiting")
@@ -103,6 +109,7 @@ export class ClientHost {
     world.note(`${process.name} starts as ${this.nick}`)
     this.process = process
     this.sayings = []
+    this.looking = 0
     const services = Layer.mergeAll(network.layerDialer(process, road), this.disk.layer(process), Fernet.layer)
     const main = Effect.scoped(
       Effect.gen(this, function* () {
@@ -116,7 +123,7 @@ export class ClientHost {
         }
         this.history.lives.push(life)
         if (this.reached.log !== life.log) this.reached = { log: life.log, seq: 0 }
-        const session: Session = { client, life, status: "Online" }
+        const session: Session = { client, life, status: "Online", newest: { log: life.log, seq: 0 } }
         this.session = session
         world.note(`${process.name} is in`)
         yield* Stream.runForEach(client.status.changes, ({ _tag }) =>
@@ -125,7 +132,7 @@ export class ClientHost {
             world.note(`${process.name} is ${_tag}`)
           })
         ).pipe(Effect.forkScoped)
-        yield* this.watch(client, life)
+        yield* this.watch(session)
       })
     )
     this.fiber = process.run(Effect.provide(main, services), (exit) => this.ended(process, exit))
@@ -133,14 +140,17 @@ export class ClientHost {
   }
 
   /** Shows the user all that happens, until the client has ended. */
-  private watch(client: Client.Shape, life: History.Life) {
+  private watch({ client, life, newest }: Session) {
     const { world } = this
     return Stream.runForEach(client.events, (entry) =>
       Effect.suspend(() => {
         const item = History.shown(entry)
         life.shown.push(item)
-        if (item._tag === "Event") this.reached.seq = item.seq
-        if (item._tag === "NewLog") this.reached = { log: item.log, seq: item.after }
+        if (item._tag === "Event") this.reached.seq = newest.seq = item.seq
+        if (item._tag === "NewLog") {
+          this.reached = { log: item.log, seq: item.after }
+          Object.assign(newest, this.reached)
+        }
         world.note(`${this.name} sees ${item._tag === "Event" ? `${item.seq} ${item.what}` : JSON.stringify(item)}`)
         return world.dice.chance(0.1) ? Effect.sleep(world.dice.between(0, this.options.maxReading)) : Effect.void
       })
@@ -186,6 +196,32 @@ export class ClientHost {
     process.run(session.client.rename(nick), (exit) => {
       world.note(`${process.name} asked to be ${nick}: ${exit._tag}`)
       if (Exit.isSuccess(exit)) this.nick = exit.value
+    })
+  }
+
+  /** Looks at what was before something it was shown. */
+  lookBack(): void {
+    const { process, session, world } = this
+    if (process === undefined || session === undefined || session.newest.seq === 0) return
+    const { log, seq } = session.newest
+    const before = Protocol.Seq.make(world.dice.whole(1, seq + 1))
+    const limit = world.dice.scale(1, 2_000)
+    world.note(`${process.name} asks for ${limit} before ${before}`)
+    const { client } = session
+    const found = Effect.flatMap(client.log, (now) =>
+      now === log ? Effect.asSome(client.history({ before, limit })) : Effect.succeedNone
+    )
+    this.looking += 1
+    process.run(found, (exit) => {
+      if (this.process === process) this.looking -= 1
+      world.note(`${process.name} asked for ${limit} before ${before}: ${exit._tag}`)
+      if (Exit.isFailure(exit)) {
+        const isExpected = Exit.isInterrupted(exit) || Option.isSome(Cause.failureOption(exit.cause))
+        if (!isExpected) world.problem(`${process.name} could not look back: ${Cause.pretty(exit.cause)}`)
+      } else if (Option.isSome(exit.value)) {
+        const { events, oldest } = exit.value.value
+        this.history.pieces.push({ client: this.name, log, before, limit, events: events.map(History.event), oldest })
+      }
     })
   }
 

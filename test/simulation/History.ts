@@ -14,6 +14,7 @@ export interface Event {
 export type Shown =
   | ({ readonly _tag: "Event" } & Event)
   | { readonly _tag: "Missing"; readonly after: number; readonly to: number }
+  | { readonly _tag: "Back"; readonly after: number; readonly head: number }
   | { readonly _tag: "NewLog"; readonly log: string; readonly member: number; readonly after: number }
 
 /** A client from its start to its end; `client` is who it was, and goes on being when it is started again. */
@@ -43,6 +44,16 @@ export interface Saying {
     | { readonly _tag: "Failed"; readonly reason: string }
 }
 
+/** What a call of `history` came to. */
+export interface Piece {
+  readonly client: string
+  readonly log: string
+  readonly before: number
+  readonly limit: number
+  readonly events: ReadonlyArray<Event>
+  readonly oldest: number
+}
+
 /** A log, with every event it ever held, in the order of their `seq`. */
 export interface Log {
   readonly id: string
@@ -58,11 +69,13 @@ export interface History {
   readonly sayings: Array<Saying>
   /** In the order they began, for each client. */
   readonly lives: Array<Life>
+  /** In the order in which they came. */
+  readonly pieces: Array<Piece>
   /** What should not happen to anybody: defects, faults, what never came to an end. */
   readonly problems: Array<string>
 }
 
-export const make = (): History => ({ logs: [], sayings: [], lives: [], problems: [] })
+export const make = (): History => ({ logs: [], sayings: [], lives: [], pieces: [], problems: [] })
 
 const person = ({ at, member, nick }: { readonly at: number; readonly member: number; readonly nick: string }) =>
   `${nick} (${member}) at ${at}`
@@ -97,6 +110,8 @@ export const shown = (entry: Entry.Entry): Shown => {
   switch (entry._tag) {
     case "Missing":
       return { _tag: "Missing", after: entry.after, to: entry.to }
+    case "Back":
+      return { _tag: "Back", after: entry.after, head: entry.head }
     case "NewLog":
       return { _tag: "NewLog", log: entry.log, member: entry.member, after: entry.after }
     default:

@@ -91,6 +91,7 @@ const readLog = (disk: ServerDisk): Either.Either<History.Log, LogError> => {
 const act = ({ dice }: World, client: ClientHost, clients: ReadonlyArray<ClientHost>) => {
   const what = dice.fraction()
   if (what < 0.05) client.rename(dice.chance(0.7) ? `${client.name}-${dice.whole(1, 3)}` : dice.pick(clients).name)
+  else if (what < 0.12) client.lookBack()
   else for (let count = dice.chance(0.7) ? 1 : dice.scale(2, 10); count > 0; count--) client.say()
 }
 
@@ -185,7 +186,7 @@ export const run = ({ listen, mutant = {}, seed }: Options): Result => {
   return {
     seed,
     // Without its log there is nothing to hold it against.
-    violations: Checker.check(unread.length === 0 ? history : { ...history, sayings: [], lives: [] }),
+    violations: Checker.check(unread.length === 0 ? history : { ...history, sayings: [], lives: [], pieces: [] }),
     history,
     faults: injected,
     hash: world.trace.hash,

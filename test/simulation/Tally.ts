@@ -20,6 +20,8 @@ export interface Tally {
   readonly shown: number
   /** How often a client was started and let in. */
   readonly lives: number
+  /** How often older events were fetched. */
+  readonly pieces: number
   readonly faults: ReadonlyMap<string, number>
   readonly failures: ReadonlyArray<Failure>
 }
@@ -31,6 +33,7 @@ export const none: Tally = {
   events: 0,
   shown: 0,
   lives: 0,
+  pieces: 0,
   faults: new Map(),
   failures: []
 }
@@ -42,6 +45,7 @@ export const of = ({ faults, hash, history, seed, violations }: Result): Tally =
   events: history.logs.reduce((sum, { events }) => sum + events.length, 0),
   shown: history.lives.reduce((sum, { shown }) => sum + shown.length, 0),
   lives: history.lives.length,
+  pieces: history.pieces.length,
   faults,
   failures: violations.length === 0 ? [] : [{ seed, hash, violations }]
 })
@@ -56,6 +60,7 @@ export const add = (a: Tally, b: Tally): Tally => {
     events: a.events + b.events,
     shown: a.shown + b.shown,
     lives: a.lives + b.lives,
+    pieces: a.pieces + b.pieces,
     faults,
     failures: [...a.failures, ...b.failures]
   }
@@ -72,9 +77,18 @@ export const report = ({ failures }: Tally): ReadonlyArray<string> =>
     `replay it: npm run simulate -- --seed ${seed}`
   ])
 
-export const summary = ({ acknowledged, events, faults, lives, runs, shown, texts }: Tally): ReadonlyArray<string> => [
+export const summary = ({
+  acknowledged,
+  events,
+  faults,
+  lives,
+  pieces,
+  runs,
+  shown,
+  texts
+}: Tally): ReadonlyArray<string> => [
   `${runs} runs, ${Array.from(faults.values()).reduce((a, b) => a + b, 0)} faults injected, ${texts} texts checked`,
-  `(${acknowledged} acknowledged, ${events} events logged, ${shown} shown to clients started ${lives} times)`,
+  `(${acknowledged} acknowledged, ${events} events logged, ${shown} shown to clients started ${lives} times, ${pieces} pieces of history)`,
   ...Array.from(faults)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, count]) => `  ${count} ${name}`)

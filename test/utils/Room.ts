@@ -104,8 +104,8 @@ export const entries = <A>(
 export const said = (entry: Entry.Entry): string | undefined =>
   entry._tag === "Said" ? `${entry.nick}: ${entry.text}` : undefined
 
-/** Any entry in short: what happened to whom. */
-export const short = (entry: Entry.Entry): string => {
+/** Any entry in short: what happened to whom. Nothing for a client that is back, to which nothing has happened. */
+export const short = (entry: Entry.Entry): string | undefined => {
   switch (entry._tag) {
     case "Said":
       return `${entry.nick}: ${entry.text}`
@@ -119,6 +119,8 @@ export const short = (entry: Entry.Entry): string => {
       return `${entry.after + 1} to ${entry.to} missing`
     case "NewLog":
       return "a new log"
+    case "Back":
+      return undefined
     case "Joined":
     case "Unreadable":
       return `${entry.nick} ${entry._tag}`

@@ -1,5 +1,6 @@
 /** Does what a typed line asks for. */
 import * as Effect from "effect/Effect"
+import * as Protocol from "../../domain/Protocol.js"
 import type { Shape as Client } from "../Client.js"
 import * as Display from "./Display.js"
 import * as Input from "./Input.js"
@@ -13,6 +14,9 @@ export interface Options {
   readonly clear: Effect.Effect<void>
   readonly quit: Effect.Effect<void>
 }
+
+/** Before this there is everything. */
+const beyond = Protocol.Seq.make(Number.MAX_SAFE_INTEGER)
 
 const fold = (nick: string): string => nick.normalize("NFKC").toLowerCase()
 
@@ -41,8 +45,7 @@ export const make = ({ clear, client, page, quit, style }: Options) => {
   })
 
   const history = Effect.fnUntraced(function* (limit: number) {
-    const before = page.oldest
-    const { events } = yield* client.history(before === undefined ? { limit } : { before, limit })
+    const { events } = yield* client.history({ before: page.oldest ?? beyond, limit })
     return yield* events.length === 0 ? page.note("the server has nothing older") : page.recall(events)
   })
 

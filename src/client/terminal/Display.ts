@@ -73,6 +73,8 @@ export const format = (entry: Entry, layout: (text: string) => string, look: Loo
       return `-- the operator says: ${layout(entry.text)}`
     case "Missing":
       return look.warning(`-- ${entry.to - entry.after} events are missing here: the server no longer has them`)
+    case "Back":
+      return look.aside(`-- back: ${entry.head - entry.after} events have come while you were away`)
     case "NewLog":
       return look.warning("-- the server has begun a new log: what was said before is not in it")
   }

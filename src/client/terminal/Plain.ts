@@ -27,6 +27,8 @@ export const run = Effect.fn("Plain.run")(function* <E>({ input, output, problem
   const client = yield* Client
   const refused = yield* Ref.make(0)
   const printing = yield* client.events.pipe(
+    // What it announces follows; that it had been away is nothing the log says.
+    Stream.filter((entry) => entry._tag !== "Back"),
     Stream.runForEach((entry) => output(Display.format(entry, Display.oneLine))),
     Effect.fork
   )
