@@ -19,7 +19,7 @@ const event = { seq: 9, at: 0, member: 3 }
 /** Every kind of entry, with this in all that a stranger chooses. */
 const entriesWith = (remote: string): ReadonlyArray<Entry.Entry> => [
   Entries.said(remote, remote),
-  Entries.said(remote, remote, true),
+  Entries.said(remote, remote, { me: true }),
   ...(["key", "content", "mismatch", "number"] as const).map((reason) => Entries.unreadable(remote, reason)),
   Entries.event({ _tag: "Joined", ...event, nick: remote }),
   ...(["quit", "timeout", "kicked"] as const).map((reason) =>

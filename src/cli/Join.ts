@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Client from "../client/Client.js"
 import * as StateFiles from "../client/StateFiles.js"
-import type { Terminal } from "../client/terminal/Terminal.js"
+import { isDumb, type Terminal } from "../client/terminal/Terminal.js"
 import * as Fernet from "../domain/Fernet.js"
 import * as Fingerprint from "../domain/Fingerprint.js"
 import * as Keys from "../domain/Keys.js"
@@ -66,7 +66,7 @@ const askNick = Effect.fnUntraced(function* (on: Terminal) {
 /** Joins under `nick`, or under another as long as that cannot be had. */
 const onTerminal = Effect.fnUntraced(function* (on: Terminal, room: RoomSource.Room, options: JoinOptions) {
   interruption.exitCode = 0
-  const ui = on.isDumb ? yield* loadTeletype : yield* loadInteractive
+  const ui = isDumb(on) ? yield* loadTeletype : yield* loadInteractive
   const words = Fingerprint.ofServerKey(Keys.serverKey(room.keys[0]))
   const shown = {
     room: TransportTcp.format(room.address),

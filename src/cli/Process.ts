@@ -9,7 +9,7 @@ export const terminal: Terminal | undefined =
     ? {
         input: process.stdin,
         output: process.stdout,
-        isDumb: process.env.TERM === "dumb",
+        environment: process.env,
         stop: () => void process.kill(process.pid, "SIGTSTP")
       }
     : undefined

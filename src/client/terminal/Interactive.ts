@@ -5,6 +5,7 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { Client } from "../Client.js"
 import * as Presence from "../Presence.js"
+import * as Cells from "./Cells.js"
 import * as Commands from "./Commands.js"
 import * as Completion from "./Completion.js"
 import * as Display from "./Display.js"
@@ -34,6 +35,12 @@ const fewOptions = 8
 
 const commands = Input.commands.map(({ name }) => name)
 
+/** Columns by which further rows of a message are indented: as wide as the time before it. */
+const hang = 6
+
+/** Some pseudo terminals have no size. */
+const sizeOf = ({ output }: Terminal): Screen.Size => ({ columns: output.columns || 80, rows: output.rows || 24 })
+
 /** What the editor has to say beside its text. */
 const hintOf = ({ cycle, question }: Editor.Editor): string | undefined => {
   if (question !== undefined) return `send ${question} lines? Enter sends them, Escape goes on editing`
@@ -60,29 +67,28 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
     onChange: () => void changed.unsafeOpen()
   })
   let editor = Editor.make()
-  let screen = Screen.make
+  let screen = Screen.make(Screen.rewraps(terminal.environment))
+  /** Whether what is on the screen is to go out of sight. */
+  let isCleared = false
   const { aside, keys } = yield* Keyboard.make(terminal)
 
   const clear = Effect.sync(() => {
-    const [next, text] = Screen.clear(screen)
-    screen = next
-    output.write(text)
+    isCleared = true
     changed.unsafeOpen()
   })
-  const leave = Effect.sync(() => {
-    const [next, text] = Screen.leave(screen)
+  const leave = () => {
+    const [next, text] = Screen.leave(screen, sizeOf(terminal))
     screen = next
     output.write(text)
-  })
+  }
 
   const draw = Effect.gen(function* () {
-    const size = { columns: output.columns, rows: output.rows }
-    const status = yield* client.status.get
+    const size = sizeOf(terminal)
     const model: View.Model = {
       room: options.room,
       nick: yield* client.nick,
       count: yield* client.count,
-      status,
+      status: yield* client.status.get,
       open: yield* page.open,
       pending: yield* client.pending,
       text: editor.text,
@@ -90,10 +96,14 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
       hint: hintOf(editor)
     }
     const frame = View.frame(model, style, size, clock.unsafeCurrentTimeMillis())
-    const { lines, rings } = page.drain()
-    const [next, text] = Screen.draw(screen, lines, frame, size)
-    screen = next
-    if (text !== "" || rings) output.write(rings ? `${text}\x07` : text)
+    const fresh = page.drain()
+    const rows = fresh.lines.flatMap((text) => text.split("\n").flatMap((line) => Cells.wrap(line, size.columns, hang)))
+    const [cleared, clearing] = isCleared ? Screen.clear(screen, frame, size) : ([screen, ""] as const)
+    const [drawn, drawing] = Screen.draw(cleared, rows, frame, size)
+    isCleared = false
+    screen = drawn
+    const text = clearing + drawing + (fresh.rings ? "\x07" : "")
+    if (text !== "") output.write(text)
   })
   const drawing = Effect.gen(function* () {
     yield* changed.await
@@ -126,7 +136,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
       case "Redraw":
         return yield* clear
       case "Suspend":
-        yield* leave
+        leave()
         yield* aside(Effect.sync(terminal.stop))
         changed.unsafeOpen()
     }
@@ -136,7 +146,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
     Effect.sync(() => {
       const resized = () => void changed.unsafeOpen()
       // After a crash as well, the terminal is left as it was.
-      const restore = () => void output.write(`${Screen.leave(screen)[1]}\x1b[?2004l`)
+      const restore = () => void output.write(`${Screen.leave(screen, sizeOf(terminal))[1]}\x1b[?2004l`)
       output.on("resize", resized)
       process.on("exit", restore)
       return () => {
@@ -151,7 +161,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
     Effect.gen(function* () {
       yield* page.show(...(editor.text === "" ? [] : [style.dim(`-- not said: ${Display.indented(editor.text)}`)]))
       yield* draw
-      yield* leave
+      leave()
     })
   )
 

@@ -4,8 +4,11 @@ import type * as Tty from "node:tty"
 export interface Terminal {
   readonly input: Tty.ReadStream
   readonly output: Tty.WriteStream
-  /** Whether it can only take lines and print them, as `TERM=dumb` says. */
-  readonly isDumb: boolean
+  /** What tells which terminal it is. */
+  readonly environment: Readonly<Record<string, string | undefined>>
   /** Stops this process, as Ctrl-Z does; done when it goes on. */
   readonly stop: () => void
 }
+
+/** Whether a terminal can only take lines and print them. */
+export const isDumb = ({ environment }: Terminal): boolean => environment.TERM === "dumb"
