@@ -63,7 +63,10 @@ const askNick = Effect.fnUntraced(function* (on: Terminal) {
   return nick === undefined ? yield* missingNick : nick
 })
 
-/** Joins under `nick`, or under another as long as that cannot be had. */
+/** Why a nick cannot be had: another one may be. A chat that runs under it here has its state. */
+const another: ReadonlySet<string> = new Set(["nick-taken", "nick-invalid", "held"])
+
+/** Joins under a nick, or under another as long as it cannot be had. */
 const onTerminal = Effect.fnUntraced(function* (on: Terminal, room: RoomSource.Room, options: JoinOptions) {
   interruption.exitCode = 0
   const ui = isDumb(on) ? yield* loadTeletype : yield* loadInteractive
@@ -79,7 +82,7 @@ const onTerminal = Effect.fnUntraced(function* (on: Terminal, room: RoomSource.R
     const refused = yield* Effect.provide(joined, yield* clientOf(room, options.profile, nick)).pipe(
       Effect.as(undefined),
       Effect.catchIf(
-        (error) => "reason" in error && (error.reason === "nick-taken" || error.reason === "nick-invalid"),
+        (error) => "reason" in error && another.has(error.reason),
         ({ message }) => Effect.succeed(message)
       )
     )
