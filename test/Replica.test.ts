@@ -266,6 +266,53 @@ describe("a Replica that goes on where it was", () => {
   })
 })
 
+describe("a Replica that waits for history", () => {
+  const history = (oldest: number, ...events: ReadonlyArray<EventJson>) => message({ _tag: "History", events, oldest })
+  const asked = Replica.fetch(present(...live), {
+    _tag: "Fetch",
+    before: Protocol.Seq.make(5),
+    limit: 3
+  })
+
+  it.each<readonly [string, ReadonlyArray<Said>]>([
+    ["in one part", [history(1, chat(2), chat(3), chat(4))]],
+    [
+      "in several, with others between them",
+      [history(1, chat(2)), broadcast(1, chat(6)), history(1, chat(3), chat(4))]
+    ],
+    ["with fewer than it asked for", [history(4, chat(4))]],
+    ["with nothing, where there is nothing", [history(5)]]
+  ])("is answered %s", (_, said) => {
+    const whole = Either.getOrThrow(hear(asked, said))
+    expect(whole).toMatchObject({ fetch: undefined })
+    const before = Either.getOrThrow(
+      hear(
+        present(...live),
+        said.filter((item) => !("_tag" in item))
+      )
+    )
+    expect(whole).toEqual(before)
+    expect(ruleOf(hear(whole, [history(5)]))).toBe("order")
+  })
+
+  it.each<readonly [string, ReadonlyArray<Said>]>([
+    ["older events than it asked for", [history(1, chat(1))]],
+    ["newer ones", [history(1, chat(3), chat(4), chat(5))]],
+    ["a gap in a part", [history(1, chat(2), chat(4))]],
+    ["a gap between parts", [history(1, chat(2)), history(1, chat(4))]],
+    ["a repeat", [history(1, chat(2)), history(1, chat(2))]],
+    ["no more in the middle", [history(1, chat(2)), history(1)]],
+    ["nothing where there is something", [history(4)]]
+  ])("takes %s for a fault", (_, said) => {
+    expect(ruleOf(hear(asked, said))).toBe("sequence")
+  })
+
+  it("waits for none on a new connection", () => {
+    expect(ruleOf(hear(joining, [history(5)]))).toBe("order")
+    expect(ruleOf(hear(joining, [...live, history(5)]))).toBe("order")
+  })
+})
+
 describe("what has been seen", () => {
   const place = Seen.from(Protocol.LogId.make(log), Protocol.MemberId.make(4), Protocol.Position.make(3))
   const position = (at: number) => Protocol.Position.make(at)
@@ -283,6 +330,11 @@ describe("what has been seen", () => {
     const seen = Seen.advance(place, [text(4, 2), text(5, 3), text(6, 1)])
     expect(seen.last).toBe(6)
     expect(HashMap.toEntries(seen.said)).toEqual([[1, 3]])
+  })
+
+  it("is nothing more when one is only told to be back", () => {
+    const back = { _tag: "Back", after: position(3), head: Protocol.Seq.make(9) } as const
+    expect(Seen.advance(place, [back])).toEqual(place)
   })
 
   it("is forgotten across a hole and in a new log", () => {

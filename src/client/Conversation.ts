@@ -267,8 +267,11 @@ export class Conversation {
       return [pong]
     }
     const { replica } = this
+    if (replica.ended || this.leaving === "said") return undefined
+    // At the door there is nothing to be sent first. The server may have let us in already, and waits for no answer.
+    if (replica._tag === "Joining" && this.leaving === "due") return this.sayLeave()
     // While a Nick of ours waits for its answer, nobody knows which nick to seal under.
-    if (replica.asking || replica.ended || this.leaving === "said") return undefined
+    if (replica.asking) return undefined
     if (replica._tag === "Joining") {
       this.replica = Replica.ask(replica)
       return [this.introduce(replica.seen, this.renaming?.nick ?? this.nick)]
@@ -288,7 +291,10 @@ export class Conversation {
       this.replica = Replica.ask(replica)
       return [{ _tag: "Nick", nick: this.asked }]
     }
-    if (this.leaving === "no") return undefined
+    return this.leaving === "due" ? this.sayLeave() : undefined
+  }
+
+  private sayLeave(): Arr.NonEmptyReadonlyArray<Protocol.Leave> {
     this.leaving = "said"
     return [{ _tag: "Leave" }]
   }

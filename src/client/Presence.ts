@@ -19,9 +19,10 @@ import * as Connection from "./Connection.js"
 import type { Conversation } from "./Conversation.js"
 import * as Failure from "./Failure.js"
 
-/** How long the server may take until Welcome, and to answer a Leave. */
+/** How long the server may take until Welcome, and to answer a Leave: of one it has let in, and of one at the door. */
 const joinTime = "10 seconds"
 const leaveTime = "5 seconds"
+const doorTime = "1 second"
 
 export type Status =
   | { readonly _tag: "Online" }
@@ -62,6 +63,8 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
   const cut = yield* Deferred.make<void>()
   /** When this connection let us in (ms); never, until it does. */
   let since = Number.POSITIVE_INFINITY
+  /** Whether this connection has been asked to let us in, and has not ended. */
+  let isAsked = false
   /** Connections in a row that have not lasted. */
   let failures = 0
 
@@ -114,7 +117,8 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
       return Option.none()
     }
     if (!Failure.comesBack(error)) {
-      yield* end(Failure.disconnected(error))
+      // Who has left at the door may have texts yet to be sent.
+      yield* end(error.reason === "quit" ? conversation.farewell : Failure.disconnected(error))
       return Option.none()
     }
     if (conversation.isLeaving) {
@@ -136,6 +140,7 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
       onTimeout: () => Failure.silent(address)
     })
     connection.send(conversation.begin())
+    isAsked = true
     due.unsafeOpen()
     const reading = connection
       .received(() => conversation.group)
@@ -149,6 +154,7 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
       Effect.raceFirst(Effect.forever(send(connection))),
       Effect.flip
     )
+    isAsked = false
     const next = yield* onEnd(error)
     // Where it was not lost, the other side waits to see this one end.
     if (error.reason !== "lost") yield* Effect.timeoutOption(connection.end, leaveTime)
@@ -174,18 +180,21 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
     Effect.forkScoped
   )
 
-  const leave = Effect.gen(function* () {
-    // Who has not been let in has nothing to leave.
-    if (conversation.present === undefined) return
+  const leaving = Effect.gen(function* () {
+    // Who has asked for nothing has nothing to leave.
+    if (conversation.present === undefined && !isAsked) return
     conversation.leave()
     due.unsafeOpen()
     const { _tag } = yield* SubscriptionRef.get(status)
-    if (_tag === "Online" || _tag === "Closed") yield* Fiber.await(connecting)
+    if (isAsked || _tag === "Closed") yield* Fiber.await(connecting)
     else yield* drop(conversation.farewell)
-  }).pipe(
-    Effect.interruptible,
-    Effect.timeoutOption(leaveTime),
-    Effect.flatMap(Option.match({ onNone: () => drop(Failure.unanswered()), onSome: () => Effect.void }))
+  })
+  const leave = Effect.suspend(() =>
+    leaving.pipe(
+      Effect.interruptible,
+      Effect.timeoutOption(conversation.present === undefined ? doorTime : leaveTime),
+      Effect.flatMap(Option.match({ onNone: () => drop(Failure.unanswered()), onSome: () => Effect.void }))
+    )
   )
 
   const presence: Presence = { status, joined: Deferred.await(joined), leave, drop }

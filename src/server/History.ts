@@ -26,13 +26,11 @@ const write = Effect.fnUntraced(function* (link: Downlink, { before, limit }: Pr
     yield* Effect.raceFirst(link.drained, link.closed)
     yield* aside
     if (!link.isWelcomed) return
-    const events = Arr.takeWhile(
-      yield* log.read(after, Math.min(end - 1 - after, eventsAtOnce)),
-      ({ seq }) => seq < end
-    )
-    if (!Arr.isNonEmptyArray(events)) break
+    const found = yield* log.read(after, Math.min(end - 1 - after, eventsAtOnce))
     // The log has dropped what it should read next: it has been too slow for it.
-    if (hasBegun && events[0].seq !== after + 1) return link.bye("slow")
+    if (hasBegun && found[0]?.seq !== after + 1) return link.bye("slow")
+    const events = Arr.takeWhile(found, ({ seq }) => seq < end)
+    if (!Arr.isNonEmptyArray(events)) break
     const oldest = yield* log.oldest
     for (const page of Wire.pages(events).slice(0, framesAtOnce)) {
       const unsent = link.send({ _tag: "History", events: page, oldest })

@@ -250,13 +250,13 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
         continue
       }
       const link = item._tag === "Overdue" ? undefined : item.link
-      const isWaiting = link !== undefined && bound.has(link)
-      if (item._tag === "Lost" && isWaiting && !HashMap.has(state.seats, item.link)) {
+      const isGoing = item._tag === "Lost" || item._tag === "Leave"
+      if (isGoing && bound.has(item.link) && !HashMap.has(state.seats, item.link)) {
         rest = rest.filter((other) => !("link" in other) || other.link !== link)
-        continue
+        bound.delete(item.link)
       }
       const decision = RoomState.decide(state, item, at)
-      if (decision.events.length > 0 || isWaiting) {
+      if (decision.events.length > 0 || (link !== undefined && bound.has(link))) {
         if (link !== undefined) bound.add(link)
         rest.push(item)
         continue

@@ -168,8 +168,13 @@ const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { 
     const lines = yield* transport.next
     if (lines.length === 0 || link.isClosed) return
     const { commands, fault, fetches, isAnswered } = read(link, reader, lines)
-    // Where it may have to wait for long, it does so only until it is sent away. Who only reads need not wait.
-    if (commands.length > 0) yield* isTaking() ? ask(commands) : Effect.raceFirst(ask(commands), link.closed)
+    // Who only reads need not wait, nor who leaves before it was let in.
+    if (commands.length > 0) {
+      const isLeaving = commands[0]?._tag === "Leave" && !link.isWelcomed
+      if (isTaking() || isLeaving) yield* submit(commands)
+      // It may have to wait for long: it does so only until it is sent away.
+      else yield* Effect.raceFirst(ask(commands), link.closed)
+    }
     for (const fetch of fetches) yield* History.answer(link, fetch)
     if (fault !== undefined) return yield* fault
     // Whoever asks for answers and does not read them is read no further.
