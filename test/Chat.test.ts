@@ -27,6 +27,31 @@ const suite = (name: string, transport: (typeof Room.transports)[keyof typeof Ro
   describe(name, () => {
     const layer = Room.layer({ transport })
 
+    it.scopedLive("who is new is told the newest, and can look at all that was before", () =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        const texts = Arr.range(1, 1300).map((i) => (i % 100 === 0 ? `${i} ${"long ".repeat(700)}` : `${i}`))
+        yield* Effect.forEach(texts, (text) => ada.say(text), { concurrency: "unbounded" })
+        const eve = yield* Room.join("eve")
+        expect(yield* Room.entries(eve, 10, Room.short)).toHaveLength(10)
+        const [first] = yield* Room.entries(eve, 1, (entry) => ("seq" in entry ? entry.seq : undefined))
+        const before = first ?? expect.unreachable("it has been told something")
+        expect(before).toBe(1293)
+        const { events, oldest } = yield* eve.history({ before, limit: Number.POSITIVE_INFINITY })
+        expect(oldest).toBe(1)
+        expect(events.map((entry) => entry.seq)).toEqual(Arr.range(1, 1292))
+        expect(events.flatMap((entry) => (entry._tag === "Said" ? [entry.text] : []))).toEqual(texts.slice(0, 1291))
+        expect(events.every((entry) => entry._tag !== "Said" || entry.past)).toBe(true)
+        const few = yield* eve.history({ before, limit: 3 })
+        expect(few.events).toEqual(events.slice(-3))
+        expect(yield* eve.pending).toEqual([])
+        expect(yield* eve.count).toBe(2)
+        // Nothing has moved: what comes is told as before.
+        yield* ada.say("next")
+        expect((yield* Room.entries(eve, 12, Room.short)).at(-1)).toBe("ada: next")
+      }).pipe(Room.within({ transport, limits: { history: 10 } }))
+    )
+
     it.scopedLive("three people see what each says, in one order, and who comes and goes", () =>
       Effect.gen(function* () {
         const ada = yield* Room.join("ada")

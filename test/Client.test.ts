@@ -65,6 +65,7 @@ describe("a server that breaks a rule loses its client, which says so", () => {
     "a Ping that shows that frames were taken": (server) => server.send({ _tag: "Ping", at: 1, last: 2 }),
     "a text of ours that was never said": (server) =>
       server.broadcast({ ...joined(2), _tag: "Chat", member: 1, n: Number.MAX_SAFE_INTEGER, sealed: "AAAA" }),
+    "history that nobody asked for": (server) => server.send({ _tag: "History", events: [joined(1)], oldest: 1 }),
     "a line that is no token": (server) => server.transport.write(Buffer.from("AAAA\n")),
     "a line longer than 64 KiB": (server) => server.transport.write(Buffer.from(`${"A".repeat(65_540)}\n`)),
     "an older group key": (server) => server.send({ _tag: "Rekey", epoch: 0, key: `${"A".repeat(43)}=` })
@@ -354,6 +355,81 @@ describe("a client", () => {
         const { next } = yield* again(server)
         next.send({ ...back, acked: 0 })
         expect(yield* Effect.flip(Stream.runDrain(client.events))).toMatchObject({ reason: "fault" })
+      })
+    )
+  )
+
+  it.effect("tells what it has yet to see in the log", () =>
+    provided(
+      Effect.gen(function* () {
+        const { client, server } = yield* pair
+        yield* Effect.fork(client.say("one"))
+        const two = yield* Effect.fork(client.say("two", { me: true }))
+        const says = [...Option.getOrThrow(yield* server.next)]
+        if (says.length < 2) says.push(...Option.getOrThrow(yield* server.next))
+        expect(yield* client.pending).toEqual([
+          { id: 0, text: "one", me: false },
+          { id: 1, text: "two", me: true }
+        ])
+        const event = { _tag: "Chat", at: 0, member: 1, nick: "ada" }
+        server.broadcast({ ...says[0], ...event, seq: 2 })
+        yield* Room.settle
+        expect((yield* client.pending).map(({ text }) => text)).toEqual(["two"])
+        server.broadcast({ ...says[1], ...event, seq: 3 })
+        yield* Fiber.join(two)
+        expect(yield* client.pending).toEqual([])
+      })
+    )
+  )
+
+  it.effect("that is told to leave before it was let in says Leave, and ends its side after the Bye", () =>
+    provided(
+      Effect.gen(function* () {
+        const joining = yield* Effect.fork(Effect.scoped(Room.join("ada")))
+        const server = yield* RawServer.accept
+        yield* server.next
+        const interrupting = yield* Effect.fork(Fiber.interrupt(joining))
+        expect(yield* server.next).toEqual(Option.some([{ _tag: "Leave" }]))
+        server.send({ _tag: "Bye", reason: "quit" })
+        expect(yield* server.next).toEqual(Option.none())
+        yield* server.transport.end
+        yield* Fiber.join(interrupting)
+      })
+    )
+  )
+
+  it.effect("that is told to leave before it was let in waits a second for the answer to it, and no longer", () =>
+    provided(
+      Effect.gen(function* () {
+        const joining = yield* Effect.fork(Effect.scoped(Room.join("ada")))
+        const server = yield* RawServer.accept
+        yield* server.next
+        const interrupting = yield* Effect.fork(Fiber.interrupt(joining))
+        expect(yield* server.next).toEqual(Option.some([{ _tag: "Leave" }]))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(interrupting)
+        expect(yield* server.next).toEqual(Option.none())
+      })
+    )
+  )
+
+  it.effect("that leaves while it comes back says so at the door, and what it owes", () =>
+    provided(
+      Effect.gen(function* () {
+        const { client, server } = yield* pair
+        const { next } = yield* again(server)
+        const saying = yield* Effect.fork(Effect.flip(client.say("too late")))
+        yield* Room.settle
+        const leaving = yield* Effect.fork(client.leave)
+        expect(yield* next.next).toEqual(Option.some([{ _tag: "Leave" }]))
+        next.send({ _tag: "Bye", reason: "quit" })
+        yield* Effect.forkDaemon(next.transport.end)
+        yield* Fiber.join(leaving)
+        expect((yield* Fiber.join(saying)).reason).toBe("closed")
+        expect(yield* Effect.flip(Stream.runDrain(client.events))).toMatchObject({
+          reason: "lost",
+          message: expect.stringContaining("1 text was not sent")
+        })
       })
     )
   )

@@ -102,6 +102,11 @@ describe("Display", () => {
     expect(Display.format(entry, Display.oneLine)).toBe("-- ada is now zoë")
   })
 
+  it("who is back is told how much has come meanwhile", () => {
+    const back: Entry.Entry = { _tag: "Back", after: Protocol.Position.make(3), head: Protocol.Seq.make(9) }
+    expect(Display.format(back, Display.oneLine)).toBe("-- back: 6 events have come while you were away")
+  })
+
   it("the time has hours and minutes of two digits, where the reader is", () => {
     expect(Display.time(new Date(2026, 0, 2, 3, 4, 59).getTime())).toBe("03:04")
     expect(Display.time(new Date(2026, 0, 2, 23, 59).getTime())).toBe("23:59")

@@ -13,6 +13,7 @@ import * as TestClock from "effect/TestClock"
 import type * as Client from "../src/client/Client.js"
 import type * as Presence from "../src/client/Presence.js"
 import * as Fernet from "../src/domain/Fernet.js"
+import * as Protocol from "../src/domain/Protocol.js"
 import * as Log from "../src/server/Log.js"
 import { Network, layer as networkLayer } from "./utils/Network.js"
 import * as Room from "./utils/Room.js"
@@ -71,6 +72,53 @@ describe("a lost connection", () => {
         expect(new Set(seen.slice(3))).toEqual(new Set(["ada: two", "bob: three"]))
         expect(yield* shorts(ada, 5)).toEqual(seen)
         expect(yield* ada.member).toBe(1)
+      })
+    )
+  )
+
+  it.scoped("tells who comes back of what is new before it comes, and says nothing where nothing is", () =>
+    provided(
+      Effect.gen(function* () {
+        const network = yield* Network
+        yield* network.serve(yield* newLog)
+        const ada = yield* Room.join("ada")
+        yield* ada.say("one")
+        yield* lose(ada)
+        yield* network.setReachable(true)
+        yield* until(ada, "Online")
+        yield* lose(ada)
+        yield* network.setReachable(true)
+        const bob = yield* Room.join("bob")
+        yield* bob.say("two")
+        yield* until(ada, "Online")
+        expect(yield* Room.entries(ada, 5, (entry) => (entry._tag === "Back" ? entry : Room.short(entry)))).toEqual([
+          "ada Joined",
+          "ada: one",
+          { _tag: "Back", after: 2, head: 4 },
+          "bob Joined",
+          "bob: two"
+        ])
+        expect(yield* ada.count).toBe(2)
+      })
+    )
+  )
+
+  it.scoped("holds up a look at what was before until there is a connection again", () =>
+    provided(
+      Effect.gen(function* () {
+        const network = yield* Network
+        yield* network.serve(yield* newLog, { history: 5 })
+        const bob = yield* Room.join("bob")
+        for (const i of Arr.range(1, 20)) yield* bob.say(`${i}`)
+        const ada = yield* Room.join("ada")
+        yield* lose(ada)
+        const looking = yield* Effect.fork(ada.history({ before: Protocol.Seq.make(4), limit: 2 }))
+        yield* settle
+        expect(yield* Fiber.poll(looking)).toEqual(Option.none())
+        yield* network.setReachable(true)
+        const { events, oldest } = yield* Fiber.join(looking)
+        expect(events.map(Room.short)).toEqual(["bob: 1", "bob: 2"])
+        expect(oldest).toBe(1)
       })
     )
   )
@@ -500,6 +548,7 @@ describe("a log that takes nothing", () => {
         disk.full = true
         const joining = yield* Effect.fork(Effect.either(Effect.scoped(Room.join("eve"))))
         yield* settle
+        // It says Leave, and need not wait until there is room for that.
         yield* Fiber.interrupt(joining)
         yield* settle
         disk.full = false

@@ -304,6 +304,23 @@ describe("a session", () => {
     )
   )
 
+  it.scoped("that leaves right behind its Nick has left, and its nick is free at once", () =>
+    Effect.gen(function* () {
+      const ada = yield* Room.join("ada")
+      const raw = yield* RawClient.open
+      raw.send(nick)
+      raw.send({ _tag: "Leave" })
+      expect((yield* RawClient.untilEnd(raw)).at(-1)).toEqual({ _tag: "Bye", reason: "quit" })
+      yield* Room.join("eve")
+      expect(yield* Room.entries(ada, 4, Room.short)).toEqual([
+        "ada Joined",
+        "eve Joined",
+        "eve left (quit)",
+        "eve Joined"
+      ])
+    }).pipe(Room.within())
+  )
+
   it.scoped("that asks and asks and never reads is read no further", () =>
     Effect.gen(function* () {
       const raw = yield* RawClient.joined("eve")

@@ -81,8 +81,9 @@ export interface Shape {
   readonly status: Subscribable.Subscribable<Presence.Status>
   /**
    * Leaves the room: sends what waits to be sent, then waits for the server's Bye, 5 seconds at most, after which the
-   * client has ended with reason `silent`. Without a connection it ends at once, with reason `lost` if it owes the log a
-   * text. Texts that are not in the log by then fail. Closing the Scope does the same.
+   * client has ended with reason `silent`. Without a connection, or where one has yet to let it in, nothing more is sent
+   * than the Leave, and it ends with reason `lost` if it owes the log a text. Texts that are not in the log by then fail.
+   * Closing the Scope does the same.
    */
   readonly leave: Effect.Effect<void>
 }
