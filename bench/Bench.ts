@@ -1,5 +1,6 @@
 /** Runs the parts one after the other, and says at the end what has come of what is promised. */
 import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { judge } from "./Claims.js"
@@ -45,9 +46,12 @@ export const run = (args: ReadonlyArray<string>) =>
     const rows: Array<Row> = []
     const claims: Array<Claim> = []
     const failures: Array<string> = []
+    const times: Array<string> = []
+    const begin = performance.now()
     for (const part of parts) {
       if (!part.scenarios.some(wants)) continue
-      const found = yield* part.run({ isQuick, wants, installed })
+      const [time, found] = yield* Effect.timed(part.run({ isQuick, wants, installed }))
+      times.push(`${part.scenarios.filter(wants).join(" and ")} ${Duration.toSeconds(time).toFixed(0)}`)
       rows.push(...found.rows)
       claims.push(...found.claims)
       failures.push(...found.failures)
@@ -55,6 +59,8 @@ export const run = (args: ReadonlyArray<string>) =>
     for (const { isMet, text } of [...judge(rows), ...claims]) {
       yield* Console.log(`${isMet ? "met    " : "not met"}  ${text}`)
     }
+    const seconds = (performance.now() - begin) / 1000
+    yield* Console.log(`\nit took ${seconds.toFixed(0)} s: ${times.join(", ")}`)
     // A promise that is not met is a result like any other; what could not be measured is none.
     if (failures.length > 0) process.exitCode = 1
   })

@@ -35,7 +35,7 @@ const gather = Effect.fnUntraced(function* ({ members, peer, port, speakers }: T
         listen()
         member.hears.on("data", listen).resume()
       }),
-    { concurrency: joining }
+    { concurrency: dialect.joining ?? joining }
   ).pipe(
     Effect.timeoutFail({
       duration: joinTime,

@@ -19,6 +19,8 @@ export interface Contender {
   readonly server: string
   readonly peer: Name
   readonly texts: "usual" | "ours"
+  /** Most members it is measured with: beyond, it takes long and tells nothing more. */
+  readonly most?: number
 }
 
 export const ours: Contender = { server: "fernet-chat", peer: "memory", texts: "usual" }
@@ -30,7 +32,7 @@ export const redis: Contender = { server: "Redis", peer: "redis", texts: "usual"
 export const nats: Contender = { server: "NATS", peer: "nats", texts: "usual" }
 export const ngIrcd: Contender = { server: "ngIRCd", peer: "ngircd", texts: "usual" }
 export const inspIrcd: Contender = { server: "InspIRCd", peer: "inspircd", texts: "usual" }
-export const original: Contender = { server: "the original, in Python", peer: "original", texts: "usual" }
+export const original: Contender = { server: "the original, in Python", peer: "original", texts: "usual", most: 100 }
 
 export interface Scenario {
   readonly name: string
@@ -120,7 +122,12 @@ const compare = Effect.fnUntraced(function* (
 
 /** Starts whom the scenarios need, joins so many members each, and measures. */
 const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenario>, members: number) {
-  const due = scenarios.filter((scenario) => scenario.members.includes(members))
+  const due = scenarios
+    .filter((scenario) => scenario.members.includes(members))
+    .map((scenario) => ({
+      ...scenario,
+      contenders: scenario.contenders.filter(({ most = members }) => members <= most)
+    }))
   const isIdle = due.some((scenario) => scenario.isIdle === true)
   // Only as many as ever talk: who may talk and does not hear itself costs the generator more.
   const speakers = Math.max(...due.map(({ load }) => load.speakers))
@@ -134,8 +141,10 @@ const withMembers = Effect.fnUntraced(function* (scenarios: ReadonlyArray<Scenar
   const memories = Effect.gen(function* () {
     if (!isIdle) return new Map<Name, number>()
     yield* Effect.sleep(Trial.restTime)
-    const all = yield* Effect.forEach(started, ({ memory, name }) =>
-      Effect.map(memory, (size) => [name, size] as const)
+    const all = yield* Effect.forEach(
+      started,
+      ({ memory, name }) => Effect.map(memory, (size) => [name, size] as const),
+      { concurrency: "unbounded" }
     )
     return new Map(all)
   })

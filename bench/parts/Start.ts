@@ -15,7 +15,7 @@ import type { Part } from "./Part.js"
 
 const command = resolve("dist/bin/chat.js")
 
-const rounds = 15
+const rounds = 9
 
 /** How long a start may take before it counts as failed. */
 const patience = "20 seconds"

@@ -43,6 +43,8 @@ export const peer: Peer = {
   start: (members) => Installed.start({ command, args: (file) => ["-c", file], configuration: configuration(members) }),
   dialect: {
     echoes: true,
+    // Each waits two seconds, and the server does not work meanwhile.
+    joining: 1024,
     join: Effect.fnUntraced(function* (port) {
       const speaks = yield* RcMap.get(publishers, port)
       const hears = yield* open(port)

@@ -41,6 +41,8 @@ export interface Dialect {
   readonly echoes: boolean
   /** Joins as member number `index` of `members`, for the life of the Scope; done when everything said from then on is heard. */
   readonly join: (port: number, index: number) => Effect.Effect<Member, unknown, Scope.Scope>
+  /** Members that may join at a time, where that is not as many as elsewhere. */
+  readonly joining?: number
   /** Understands what members hear, bytes in whatever pieces. It is given what all of them, but for speakers that are not `echoes`, hear alike. */
   readonly listen: (members: ReadonlyArray<Member>, heard: Heard) => (bytes: Uint8Array) => void
 }

@@ -129,6 +129,8 @@ const member = Effect.fnUntraced(function* (options: Options, kept: Kept.Kept) {
   // Nothing yet, so that it is sealed anew after a change of keys.
   let keptSeen: typeof conversation.seen = Option.none()
   const keepSeen = Effect.suspend(() => {
+    // Who forgets it all need not know: to go through what was seen costs a little for each text.
+    if (!kept.isLasting) return Effect.void
     const { seen } = conversation
     if (Option.isNone(seen) || seen === keptSeen) return Effect.void
     return Effect.tap(kept.saveSeen(seen.value), () => {

@@ -1,11 +1,8 @@
 /** A client's connection: dialled, shaken hands, then frames both ways. */
 import { Buffer } from "node:buffer"
 import type * as Arr from "effect/Array"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { Entropy } from "../domain/Entropy.js"
 import type { Fault } from "../domain/Fault.js"
 import { Fernet } from "../domain/Fernet.js"
@@ -19,10 +16,14 @@ import * as Failure from "./Failure.js"
 export interface Connection extends Pick<Transport.Transport, "drained" | "end"> {
   /** Writes messages in as few frames as hold them; returns the bytes not yet sent. */
   readonly send: (...messages: Arr.NonEmptyReadonlyArray<Protocol.ClientMessage>) => number
-  /** Frames as they come, to be run once. `group` tells the newest group key whenever one is needed. */
-  readonly received: (
-    group: () => Keys.AnyKey | undefined
-  ) => Stream.Stream<Wire.Received, Transport.TransportError | Fault>
+  /**
+   * Reads frames as they come, to be run once, until the server has ended. `take` has each before the next is read,
+   * and says what is to be done in between, if anything; `group` tells the newest group key.
+   */
+  readonly read: <E>(
+    group: () => Keys.AnyKey | undefined,
+    take: (received: Wire.Received) => Effect.Effect<void, E> | undefined
+  ) => Effect.Effect<void, E | Transport.TransportError | Fault>
 }
 
 /** Dials and shakes hands, for the life of the Scope. Whatever else but a good answer comes back, it is not this chat. */
@@ -30,12 +31,12 @@ export const open = Effect.fn("Connection.open")(function* (key: Keys.ServerKey)
   const { address, dial } = yield* Transport.Dialer
   const fernet = yield* Fernet
   const transport = yield* Effect.mapError(dial, Failure.unreachable)
-  const pull = yield* Stream.toPull(transport.lines)
 
   const initiated = Handshake.initiate(key, (yield* Entropy).bytes(32))
   transport.write(Buffer.from(`${initiated.line}\n`))
-  const answer = yield* Effect.mapError(pull, () => Failure.wrongKey(address))
-  const session = yield* Either.mapLeft(initiated.complete(Chunk.unsafeHead(answer)), (error) =>
+  const [answer] = yield* Effect.mapError(transport.next, () => Failure.wrongKey(address))
+  if (answer === undefined) return yield* Failure.wrongKey(address)
+  const session = yield* Either.mapLeft(initiated.complete(answer), (error) =>
     error.reason === "version" ? Failure.otherVersion(address, error) : Failure.wrongKey(address)
   )
   transport.trust()
@@ -46,36 +47,30 @@ export const open = Effect.fn("Connection.open")(function* (key: Keys.ServerKey)
     drained: transport.drained,
     end: transport.end,
     send: (...messages) => transport.write(writer.lines(messages)),
-    received: (group) => {
+    read: <E>(
+      group: () => Keys.AnyKey | undefined,
+      take: (received: Wire.Received) => Effect.Effect<void, E> | undefined
+    ) => {
       let lines: ReadonlyArray<string> = []
-      let next = 0
-      // On to where the group key may change: broadcasts, then one frame of this client's own, which may bring another.
-      const read = (): Either.Either<Chunk.Chunk<Wire.Received>, Fault> => {
-        const frames: Array<Wire.Received> = []
-        const key = group()
-        for (let line = lines[next]; line !== undefined; line = lines[next]) {
-          const frame = reader.read(line, key)
-          // A fault behind good frames comes again when those have been taken.
-          if (Either.isLeft(frame)) {
-            if (frames.length > 0) break
-            return Either.left(frame.left)
-          }
-          next += 1
-          frames.push(frame.right)
-          if (frame.right._tag === "Down") break
-        }
-        return Either.right(Chunk.unsafeFromArray(frames))
-      }
-      const more = Effect.map(pull, (chunk) => {
-        lines = Chunk.toReadonlyArray(chunk)
-        next = 0
+      let at = 0
+      let hasEnded = false
+      const more = Effect.map(transport.next, (next) => {
+        lines = next
+        at = 0
+        hasEnded = next.length === 0
       })
-      return Stream.repeatEffectChunkOption(
-        Effect.suspend(() => {
-          const reading = Effect.suspend(() => Either.mapLeft(read(), Option.some))
-          return next < lines.length ? reading : Effect.zipRight(more, reading)
-        })
-      )
+      // All that has come is taken in one step: a step for each frame costs as much as a text does.
+      const step = (): Effect.Effect<void, E | Transport.TransportError | Fault> => {
+        for (let line = lines[at]; line !== undefined; line = lines[at]) {
+          at += 1
+          const frame = reader.read(line, group())
+          if (Either.isLeft(frame)) return Effect.fail(frame.left)
+          const due = take(frame.right)
+          if (due !== undefined) return due
+        }
+        return more
+      }
+      return Effect.whileLoop({ while: () => !hasEnded, body: step, step: () => {} })
     }
   }
   return connection

@@ -77,19 +77,20 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
   })
   const drop = (error: Failure.Disconnected) => Effect.zipRight(end(error), Deferred.succeed(cut, undefined))
 
-  /** Takes in a frame; fails with the end of the connection. */
-  const take = (received: Wire.Received): Effect.Effect<void, Failure.JoinError | Failure.Disconnected> => {
+  const onLetIn = Effect.gen(function* () {
+    yield* onJoined
+    since = yield* now
+    yield* SubscriptionRef.set(status, { _tag: "Online" })
+    yield* Deferred.succeed(joined, undefined)
+  })
+
+  /** Takes in a frame, and says what is to be done before the next; fails with the end of the connection. */
+  const take = (received: Wire.Received): Effect.Effect<void, Failure.JoinError | Failure.Disconnected> | undefined => {
     const turn = conversation.receive(received)
     due.unsafeOpen()
     if (Either.isLeft(turn)) return Failure.broken(turn.left)
-    if (turn.right === "none") return Effect.void
-    if (turn.right !== "joined") return turn.right
-    return Effect.gen(function* () {
-      yield* onJoined
-      since = yield* now
-      yield* SubscriptionRef.set(status, { _tag: "Online" })
-      yield* Deferred.succeed(joined, undefined)
-    })
+    if (turn.right === "none") return undefined
+    return turn.right === "joined" ? onLetIn : turn.right
   }
 
   const send = Effect.fnUntraced(function* (connection: Connection.Connection) {
@@ -143,9 +144,8 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
     isAsked = true
     due.unsafeOpen()
     const reading = connection
-      .received(() => conversation.group)
+      .read(() => conversation.group, take)
       .pipe(
-        Stream.runForEach(take),
         Effect.catchTags({ TransportError: Failure.broken, Fault: Failure.broken }),
         Effect.zipRight(Effect.suspend(() => Failure.broken()))
       )
