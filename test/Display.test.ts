@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import type * as Entry from "../src/client/Entry.js"
 import * as Display from "../src/client/terminal/Display.js"
+import * as Protocol from "../src/domain/Protocol.js"
 import * as Entries from "./utils/Entries.js"
 
 // Written apart from the module's own pattern: every control of C0, DEL and C1, every bidi control, every separator.

@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as QrCode from "../client/terminal/QrCode.js"
 import * as Address from "../domain/Address.js"
 import * as Fingerprint from "../domain/Fingerprint.js"
@@ -31,14 +32,14 @@ export const invite = Effect.fn("invite")(function* ({ host, keyFile, port }: In
     host: Option.getOrElse(host, () => Address.defaultAddress.host),
     port: Option.getOrElse(port, () => Address.defaultAddress.port)
   }
-  const line = Invite.format({ ...address, key: keys[0] })
+  const line = Redacted.value(Invite.format({ address, key: keys[0] }))
   yield* Console.log(line)
   if (terminal !== undefined) {
-    const rows = QrCode.render(line, terminal.output.columns)
-    if (rows.length > 0) yield* Console.log(rows.join("\n"))
+    const { output } = terminal
+    yield* Console.log(QrCode.rows(line, output.columns, output.getColorDepth()).join("\n"))
     yield* Console.log(`whoever has it is in and reads all: pass it on by a way nobody else can read
-they run chat c, and paste it when they are asked
-the key's words, to compare by voice: ${Fingerprint.ofServerKey(Keys.serverKey(keys[0]))}`)
+who gets it runs chat c, and pastes it when asked
+the key's words, to compare by voice: ${Fingerprint.format(Keys.serverKey(keys[0]))}`)
   }
   if (Option.isSome(host)) return
   const others = yield* reachable

@@ -70,7 +70,7 @@ const another: ReadonlySet<string> = new Set(["nick-taken", "nick-invalid", "hel
 const onTerminal = Effect.fnUntraced(function* (on: Terminal, room: RoomSource.Room, options: JoinOptions) {
   interruption.exitCode = 0
   const ui = isDumb(on) ? yield* loadTeletype : yield* loadInteractive
-  const words = Fingerprint.ofServerKey(Keys.serverKey(room.keys[0]))
+  const words = Fingerprint.format(Keys.serverKey(room.keys[0]))
   const shown = {
     room: TransportTcp.format(room.address),
     greeting: `the key's words: ${words}; /help shows what there is`,

@@ -37,8 +37,8 @@ const locate = ({ host, port }: RoomOptions, invite: Address.Address = Address.d
 })
 
 const invited = Effect.fnUntraced(function* (options: RoomOptions, text: string, isStdinUsed: boolean) {
-  const { host, key, port } = yield* Invite.parse(text)
-  return { address: locate(options, { host, port }), keys: [key], isStdinUsed } satisfies Room
+  const { address, key } = yield* Invite.parse(text)
+  return { address: locate(options, address), keys: [key], isStdinUsed } satisfies Room
 })
 
 /** Asks for an invite where there is no key, and keeps its key where that was looked for, if the user wants. */
@@ -76,7 +76,7 @@ export const find = Effect.fn("RoomSource.find")(function* (options: RoomOptions
   const source = yield* KeySource.find(keyFile)
   if (source._tag === "Stdin") {
     const text = yield* readStdin
-    if (Invite.isOne(text)) return yield* invited(options, text, true)
+    if (/^\s*<?chat:/i.test(text)) return yield* invited(options, text, true)
     const keys = yield* Keys.roomKeys(yield* KeyFile.parse("standard input", text))
     return { address: locate(options), keys, isStdinUsed: true } satisfies Room
   }
