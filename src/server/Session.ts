@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import { Fault } from "../domain/Fault.js"
@@ -121,16 +122,46 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
   return asked()
 }
 
+/** A session whose client has shown who it is. */
+class Talk {
+  constructor(
+    private readonly transport: Transport.Transport,
+    private readonly link: Downlink,
+    private readonly reader: Wire.UpReader,
+    private readonly room: Room.Room["Type"]
+  ) {}
+
+  /**
+   * Reads frames until the client, or the server, has had enough. No generator, whose variables would be held for as long
+   * as nothing comes: what it holds, ten thousand who are idle hold.
+   */
+  get rest(): Effect.Effect<void, Transport.TransportError | Fault> {
+    return Effect.flatMap(this.transport.next, (lines) => this.hear(lines))
+  }
+
+  private hear(lines: ReadonlyArray<string>): Effect.Effect<void, Transport.TransportError | Fault> {
+    const { link, reader, room, transport } = this
+    if (lines.length === 0 || link.isClosed) return Effect.void
+    const { commands, fault, isAnswered } = read(link, reader, lines)
+    const asked = room.ask(commands)
+    // Where it may have to wait for long, it does so only until it is sent away.
+    const heard = room.isTaking() ? asked : Effect.raceFirst(asked, link.closed)
+    return Effect.flatMap(heard, () => {
+      if (fault !== undefined) return fault
+      // Whoever asks for answers and does not read them is read no further.
+      return isAnswered ? Effect.zipRight(Effect.raceFirst(transport.drained, link.closed), this.rest) : this.rest
+    })
+  }
+}
+
 /**
- * Shakes hands, waits for the first frame to open, then reads frames until the client, or the server, has had enough. Up
- * to the first frame everything may be a replay, and only one under fresh keys shows who is there.
- *
- * One generator and no more: what it holds, ten thousand who are idle hold.
+ * Shakes hands and waits for the first frame to open; no Talk where that is all. Up to the first frame everything may be
+ * a replay, and only one under fresh keys shows who is there.
  */
-const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { connections, keys }: Context) {
+const greet = Effect.fnUntraced(function* (transport: Transport.Transport, { connections, keys }: Context) {
   const { aside } = yield* EventLoop
   const fernet = yield* Fernet
-  const { ask, isTaking, submit } = yield* Room.Room
+  const room = yield* Room.Room
   const catchUp = yield* CatchUp
 
   connections.add(transport)
@@ -142,7 +173,8 @@ const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { 
   transport.write(Buffer.from(`${answer.line}\n`))
   if (Option.isNone(answer.session)) {
     const refused = Effect.logInfo("refused: it speaks no version known here")
-    return yield* Effect.annotateLogs(refused, "from", transport.address)
+    yield* Effect.annotateLogs(refused, "from", transport.address)
+    return undefined
   }
   const { down, up } = answer.session.value
   const reader = new Wire.UpReader(fernet, up)
@@ -157,18 +189,13 @@ const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { 
   if (messages.length !== 1 || messages[0]._tag !== "Nick") {
     return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
   }
-  yield* submit([{ _tag: "Nick", link, message: messages[0] }])
-  while (true) {
-    const lines = yield* transport.next
-    if (lines.length === 0 || link.isClosed) return
-    const { commands, fault, isAnswered } = read(link, reader, lines)
-    // Where it may have to wait for long, it does so only until it is sent away.
-    yield* isTaking() ? ask(commands) : Effect.raceFirst(ask(commands), link.closed)
-    if (fault !== undefined) return yield* fault
-    // Whoever asks for answers and does not read them is read no further.
-    if (isAnswered) yield* Effect.raceFirst(transport.drained, link.closed)
-  }
+  yield* room.submit([{ _tag: "Nick", link, message: messages[0] }])
+  return new Talk(transport, link, reader, room)
 })
+
+/** All that a client has to say. */
+const converse = (transport: Transport.Transport, context: Context) =>
+  Effect.flatMap(greet(transport, context), (talk) => talk?.rest ?? Effect.void)
 
 type End = Exit.Exit<void, Effect.Effect.Error<ReturnType<typeof converse>>>
 
@@ -209,10 +236,16 @@ const part = Effect.fnUntraced(function* (transport: Transport.Transport, { conn
 /** What the fiber of a session is run with. */
 export type Services = Effect.Effect.Context<ReturnType<typeof run>>
 
-/** Serves one connection until it ends, for whatever reason. */
-export const run = (transport: Transport.Transport, context: Context) =>
-  Effect.interruptible(converse(transport, context)).pipe(
-    Effect.exit,
-    Effect.flatMap((end) => Effect.annotateLogs(part(transport, context, end), "from", transport.address)),
+/** Serves one connection until it ends, for whatever reason; then closes its Scope. */
+export const run = (transport: Transport.Transport, context: Context, scope: Scope.CloseableScope) => {
+  const leave = (end: End) =>
+    part(transport, context, end).pipe(
+      Effect.annotateLogs("from", transport.address),
+      Effect.ensuring(Scope.close(scope, end))
+    )
+  // What is around the conversation is held for as long as that lasts: it is little, and what begins it is not in it.
+  return Effect.interruptible(Effect.suspend(() => converse(transport, context))).pipe(
+    Effect.matchCauseEffect({ onFailure: (cause) => leave(Exit.failCause(cause)), onSuccess: () => leave(Exit.void) }),
     Effect.uninterruptible
   )
+}
