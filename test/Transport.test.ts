@@ -249,6 +249,22 @@ const suite = (layer: Layer.Layer<Transport.Listener | Transport.Dialer, Transpo
   )
 
   test(
+    "what comes when a reader was interrupted is there for the next",
+    Effect.gen(function* () {
+      const { client, server } = yield* connect
+      const reading = yield* Effect.fork(server.next)
+      yield* settle
+      expect(yield* isWaiting(reading)).toBe(true)
+      yield* Fiber.interrupt(reading)
+      yield* write(client, "one\n")
+      yield* settle
+      yield* write(client, "two\n")
+      yield* settle
+      expect(yield* some(server, 2)).toEqual(["one", "two"])
+    })
+  )
+
+  test(
     "both sides may end at once",
     Effect.gen(function* () {
       const { client, server } = yield* connect

@@ -1,9 +1,10 @@
 /** Transport on TCP: the one file that knows node:net. */
+import { Buffer } from "node:buffer"
 import * as Net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { type Address, format } from "./Address.js"
 import * as Transport from "./Transport.js"
 
@@ -12,13 +13,24 @@ export { type Address, defaultAddress, format } from "./Address.js"
 const lost = (error: Error) =>
   new Transport.TransportError({ reason: "lost", message: `the connection was lost (${error.message})` })
 
-/** A socket that its Scope destroys. */
-const scoped = <E, R>(socket: Effect.Effect<Net.Socket, E, R>): Effect.Effect<Net.Socket, E, R | Scope.Scope> =>
-  Effect.acquireRelease(socket, (opened) => Effect.sync(() => opened.destroy()))
+/** Apart from where it is used: what a closure sees, it holds. */
+const destroying = (socket: Net.Socket): Effect.Effect<void> => Effect.sync(() => socket.destroy())
 
 /**
- * A connected socket. Reads are bounded by pause and resume: a chunk is taken off the socket only when somebody asks, so
- * at most one waits here. A class that computes its effects when asked, because ten thousand of them may be idle.
+ * A socket that its Scope destroys. Not by acquireRelease, which keeps a copy of the fiber's references with what it
+ * acquires: more than a KiB for each connection.
+ */
+const scoped = <E, R>(socket: Effect.Effect<Net.Socket, E, R>): Effect.Effect<Net.Socket, E, R | Scope.Scope> =>
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.tap(socket, (opened) => Scope.addFinalizer(scope, destroying(opened)))
+    )
+  )
+
+/**
+ * A connected socket, on whose errors somebody listens. Reads are bounded by pause and resume: a chunk is taken off the
+ * socket only when somebody asks, so one waits here, or two if another came before the first was taken. A class that
+ * computes its effects when asked, because ten thousand of them may be idle.
  */
 class TcpPipe implements Transport.Pipe {
   readonly address: string
@@ -31,8 +43,7 @@ class TcpPipe implements Transport.Pipe {
     this.address = format({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
     socket.setNoDelay(true)
     socket.on("data", (chunk) => this.arrive(chunk))
-    socket.on("error", (error) => this.finish(Effect.fail(lost(error))))
-    const end = () => this.finish(noMore)
+    const end = () => this.finish(socket.errored === null ? noMore : Effect.fail(lost(socket.errored)))
     socket.on("end", end)
     socket.on("close", end)
     // It may have broken while it waited its turn, when nobody listened here.
@@ -42,14 +53,18 @@ class TcpPipe implements Transport.Pipe {
 
   private arrive(chunk: Uint8Array): void {
     if (this.discarding) return
-    const { reader } = this
-    if (reader === undefined) {
-      this.waiting = chunk
-      this.socket.pause()
-    } else {
-      this.reader = undefined
-      reader(Effect.succeed(chunk))
-    }
+    const { reader, waiting } = this
+    this.waiting = waiting === undefined ? chunk : Buffer.concat([waiting, chunk])
+    if (reader === undefined) return void this.socket.pause()
+    this.reader = undefined
+    // Whoever was interrupted takes nothing: it waits for the next to ask.
+    reader(Effect.sync(() => this.take()))
+  }
+
+  private take(): Uint8Array | undefined {
+    const { waiting } = this
+    this.waiting = undefined
+    return waiting
   }
 
   private finish(read: Transport.Pipe["read"]): void {
@@ -58,19 +73,13 @@ class TcpPipe implements Transport.Pipe {
     this.reader = undefined
   }
 
+  /** Nothing is done when it is interrupted: to be ready for that takes a KiB for as long as it waits. */
   get read(): Transport.Pipe["read"] {
     return Effect.async((resume) => {
-      const { ended, waiting } = this
-      if (waiting !== undefined) {
-        this.waiting = undefined
-        return resume(Effect.succeed(waiting))
-      }
-      if (ended !== undefined) return resume(ended)
+      if (this.waiting !== undefined) return resume(Effect.succeed(this.take()))
+      if (this.ended !== undefined) return resume(this.ended)
       this.reader = resume
       if (this.socket.isPaused()) this.socket.resume()
-      return Effect.sync(() => {
-        this.reader = undefined
-      })
     })
   }
 
@@ -121,6 +130,11 @@ const noMore: Transport.Pipe["read"] = Effect.succeed(undefined)
 
 const fromSocket = (socket: Net.Socket): Transport.Transport => Transport.make(new TcpPipe(socket))
 
+/** What an error does to a socket, which tells the reason when it closes. One function for all of them. */
+function destroy(this: Net.Socket): void {
+  this.destroy()
+}
+
 const listenError = (address: Address, error: NodeJS.ErrnoException): Transport.TransportError => {
   const at = format(address)
   switch (error.code) {
@@ -157,7 +171,7 @@ export const layerListener = (address: Address): Layer.Layer<Transport.Listener,
         Effect.async<Net.Server, Transport.TransportError>((resume) => {
           const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
             // A socket may break while it waits its turn; who takes it finds it ended.
-            socket.on("error", () => socket.destroy())
+            socket.on("error", destroy)
             Queue.unsafeOffer(arrived, socket)
           })
           server.once("error", (error) => resume(Effect.fail(listenError(address, error))))

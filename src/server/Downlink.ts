@@ -49,6 +49,10 @@ export class Downlink {
     return Effect.async((resume) => {
       if (this.state === "closed") return resume(Effect.void)
       this.onClose = () => resume(Effect.void)
+      // Who waits no more is held no longer.
+      return Effect.sync(() => {
+        this.onClose = undefined
+      })
     })
   }
 

@@ -41,6 +41,11 @@ export class Inbox<A> {
     return this.hasUrgent || time <= 0 ? Effect.void : Effect.asVoid(Effect.timeoutOption(this.urgent.await, time))
   }
 
+  /** How many are there. */
+  get size(): number {
+    return this.waiting.length
+  }
+
   /** Takes all that is there. */
   take(): ReadonlyArray<A> {
     const taken = this.waiting

@@ -45,6 +45,12 @@ export const defaultLimits: Limits = { history: 100, maxUnsent: 1024 * 1024, que
  */
 const patience = (live: number): number => Math.min(10 * Math.floor(live / 100), 100)
 
+/**
+ * Turns of the event loop in which a batch gathers while each brings more. To write a batch to all takes longer than to
+ * read a text, and in that time the texts of the next have come: gathered they are one write to each and not several.
+ */
+const turnsAtMost = 4
+
 /** Whether somebody waits for an answer to it, or for what is told of it. */
 const isUrgent = (item: Item): boolean => {
   switch (item._tag) {
@@ -275,8 +281,11 @@ export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
   const fiber = yield* Effect.gen(function* () {
     while (true) {
       yield* inbox.arrival
-      // What other sockets have brought by now goes into the same batch.
-      yield* nextTurn
+      // What other sockets have brought by now goes into the same batch; while more keeps coming, so does that.
+      for (let turns = 0, size = 0; turns < turnsAtMost && inbox.size > size; turns++) {
+        size = inbox.size
+        yield* nextTurn
+      }
       // A clock that was set back keeps nobody waiting.
       yield* inbox.urgency(patience(hub.size) - Math.max(clock.unsafeCurrentTimeMillis() - rested, 0))
       const items = inbox.take()

@@ -87,7 +87,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
       const transport = yield* restore(Scope.extend(listener.accept, scope)).pipe(
         Effect.onError(() => Scope.close(scope, Exit.void))
       )
-      runSession(Effect.onExit(Session.run(transport, context), (exit) => Scope.close(scope, exit)))
+      runSession(Session.run(transport, context, scope))
     })
   )
   const { aside } = yield* EventLoop

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import { Fault } from "../domain/Fault.js"
@@ -127,16 +128,63 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
   return asked()
 }
 
+type Heard = Effect.Effect<
+  void,
+  Transport.TransportError | Fault,
+  Effect.Effect.Context<ReturnType<typeof History.answer>>
+>
+
+/** A session whose client has shown who it is. */
+class Talk {
+  constructor(
+    private readonly transport: Transport.Transport,
+    private readonly link: Downlink,
+    private readonly reader: Wire.UpReader,
+    private readonly room: Room.Room["Type"]
+  ) {}
+
+  /**
+   * Reads frames until the client, or the server, has had enough. No generator, whose variables would be held for as long
+   * as nothing comes: what it holds, ten thousand who are idle hold.
+   */
+  get rest(): Heard {
+    return Effect.flatMap(this.transport.next, (lines) => this.hear(lines))
+  }
+
+  private hear(lines: ReadonlyArray<string>): Heard {
+    const { link, reader, transport } = this
+    if (lines.length === 0 || link.isClosed) return Effect.void
+    const { commands, fault, fetches, isAnswered } = read(link, reader, lines)
+    return Effect.flatMap(this.ask(commands), () => {
+      if (fetches.length === 0 && fault === undefined && !isAnswered) return this.rest
+      return Effect.forEach(fetches, (fetch) => History.answer(link, fetch), { discard: true }).pipe(
+        Effect.zipRight(fault ?? Effect.void),
+        // Whoever asks for answers and does not read them is read no further.
+        Effect.zipRight(Effect.raceFirst(transport.drained, link.closed)),
+        Effect.zipRight(this.rest)
+      )
+    })
+  }
+
+  private ask(commands: ReadonlyArray<Room.Command>): Effect.Effect<void> {
+    const { link, room } = this
+    // Who only reads need not wait, nor who leaves before it was let in.
+    if (commands.length === 0) return Effect.void
+    const isLeaving = commands[0]?._tag === "Leave" && !link.isWelcomed
+    if (room.isTaking() || isLeaving) return room.submit(commands)
+    // It may have to wait for long: it does so only until it is sent away.
+    return Effect.raceFirst(room.ask(commands), link.closed)
+  }
+}
+
 /**
- * Shakes hands, waits for the first frame to open, then reads frames until the client, or the server, has had enough. Up
- * to the first frame everything may be a replay, and only one under fresh keys shows who is there.
- *
- * One generator and no more: what it holds, ten thousand who are idle hold.
+ * Shakes hands and waits for the first frame to open; no Talk where that is all. Up to the first frame everything may be
+ * a replay, and only one under fresh keys shows who is there.
  */
-const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { connections, keys }: Context) {
+const greet = Effect.fnUntraced(function* (transport: Transport.Transport, { connections, keys }: Context) {
   const { aside } = yield* EventLoop
   const fernet = yield* Fernet
-  const { ask, isTaking, submit } = yield* Room.Room
+  const room = yield* Room.Room
   const catchUp = yield* CatchUp
 
   connections.add(transport)
@@ -148,7 +196,8 @@ const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { 
   transport.write(Buffer.from(`${answer.line}\n`))
   if (Option.isNone(answer.session)) {
     const refused = Effect.logInfo("refused: it speaks no version known here")
-    return yield* Effect.annotateLogs(refused, "from", transport.address)
+    yield* Effect.annotateLogs(refused, "from", transport.address)
+    return undefined
   }
   const { down, up } = answer.session.value
   const reader = new Wire.UpReader(fernet, up)
@@ -163,24 +212,13 @@ const converse = Effect.fnUntraced(function* (transport: Transport.Transport, { 
   if (messages.length !== 1 || messages[0]._tag !== "Nick") {
     return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
   }
-  yield* submit([{ _tag: "Nick", link, message: messages[0] }])
-  while (true) {
-    const lines = yield* transport.next
-    if (lines.length === 0 || link.isClosed) return
-    const { commands, fault, fetches, isAnswered } = read(link, reader, lines)
-    // Who only reads need not wait, nor who leaves before it was let in.
-    if (commands.length > 0) {
-      const isLeaving = commands[0]?._tag === "Leave" && !link.isWelcomed
-      if (isTaking() || isLeaving) yield* submit(commands)
-      // It may have to wait for long: it does so only until it is sent away.
-      else yield* Effect.raceFirst(ask(commands), link.closed)
-    }
-    for (const fetch of fetches) yield* History.answer(link, fetch)
-    if (fault !== undefined) return yield* fault
-    // Whoever asks for answers and does not read them is read no further.
-    if (isAnswered) yield* Effect.raceFirst(transport.drained, link.closed)
-  }
+  yield* room.submit([{ _tag: "Nick", link, message: messages[0] }])
+  return new Talk(transport, link, reader, room)
 })
+
+/** All that a client has to say. */
+const converse = (transport: Transport.Transport, context: Context) =>
+  Effect.flatMap(greet(transport, context), (talk) => talk?.rest ?? Effect.void)
 
 type End = Exit.Exit<void, Effect.Effect.Error<ReturnType<typeof converse>>>
 
@@ -221,10 +259,16 @@ const part = Effect.fnUntraced(function* (transport: Transport.Transport, { conn
 /** What the fiber of a session is run with. */
 export type Services = Effect.Effect.Context<ReturnType<typeof run>>
 
-/** Serves one connection until it ends, for whatever reason. */
-export const run = (transport: Transport.Transport, context: Context) =>
-  Effect.interruptible(converse(transport, context)).pipe(
-    Effect.exit,
-    Effect.flatMap((end) => Effect.annotateLogs(part(transport, context, end), "from", transport.address)),
+/** Serves one connection until it ends, for whatever reason; then closes its Scope. */
+export const run = (transport: Transport.Transport, context: Context, scope: Scope.CloseableScope) => {
+  const leave = (end: End) =>
+    part(transport, context, end).pipe(
+      Effect.annotateLogs("from", transport.address),
+      Effect.ensuring(Scope.close(scope, end))
+    )
+  // What is around the conversation is held for as long as that lasts: it is little, and what begins it is not in it.
+  return Effect.interruptible(Effect.suspend(() => converse(transport, context))).pipe(
+    Effect.matchCauseEffect({ onFailure: (cause) => leave(Exit.failCause(cause)), onSuccess: () => leave(Exit.void) }),
     Effect.uninterruptible
   )
+}
