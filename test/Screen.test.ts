@@ -157,7 +157,7 @@ describe.each(kinds)("on a terminal that wraps anew: %s", (rewraps) => {
         const expected = [...printed, ...live(screen)]
         expect(seen(emulator, rewraps)).toEqual(rewraps === "none" ? expected.map(label) : expected)
       }),
-    { fastCheck: { numRuns: 50 } }
+    { timeout: 60_000, fastCheck: { numRuns: 20 } }
   )
 
   // Live rows that a resize pushed out of the top are beyond reach and stay: nothing that was printed is lost for it.
@@ -171,7 +171,7 @@ describe.each(kinds)("on a terminal that wraps anew: %s", (rewraps) => {
         if (rewraps === "none") expect(found.length).toBe(printed.length)
         else expect(found).toEqual(printed)
       }),
-    { fastCheck: { numRuns: 50 } }
+    { timeout: 60_000, fastCheck: { numRuns: 20 } }
   )
 })
 
@@ -321,7 +321,7 @@ describe("drawing", () => {
         }
         return true
       }),
-    { fastCheck: { numRuns: 30 } }
+    { timeout: 60_000, fastCheck: { numRuns: 20 } }
   )
 
   it.effect("leaves colours, modes and title as they were", () =>
