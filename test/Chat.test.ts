@@ -48,7 +48,7 @@ const suite = (name: string, transport: (typeof Room.transports)[keyof typeof Ro
         expect(yield* eve.count).toBe(2)
         // Nothing has moved: what comes is told as before.
         yield* ada.say("next")
-        expect((yield* Room.entries(eve, 12, Room.short)).at(-1)).toBe("ada: next")
+        expect((yield* Room.entries(eve, 11, Room.short)).at(-1)).toBe("ada: next")
       }).pipe(Room.within({ transport, limits: { history: 10 } }))
     )
 

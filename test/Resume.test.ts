@@ -116,6 +116,7 @@ describe("a lost connection", () => {
         yield* settle
         expect(yield* Fiber.poll(looking)).toEqual(Option.none())
         yield* network.setReachable(true)
+        yield* until(ada, "Online")
         const { events, oldest } = yield* Fiber.join(looking)
         expect(events.map(Room.short)).toEqual(["bob: 1", "bob: 2"])
         expect(oldest).toBe(1)
