@@ -4,6 +4,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as EntryJson from "../src/client/terminal/EntryJson.js"
 import * as Command from "./utils/Command.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -24,6 +26,9 @@ const checkout = Effect.map(Command.directory, (directory) => {
   symlinkSync(join(root, "node_modules"), join(directory, "node_modules"))
   return directory
 })
+
+/** A line of JSON has nothing beside its shape. */
+const decodeEntry = Schema.decodeUnknownSync(Schema.parseJson(EntryJson.EntryJson), { onExcessProperty: "error" })
 
 const shell = (line: string, options: Command.Options) => Command.start("sh", ["-c", `exec ${line}`], options)
 
@@ -75,10 +80,26 @@ describe("the README", () => {
         })
         expect(bob).toEqual({ code: 0, stdout: "-- ada joined\n-- bob joined\n-- bob left\n" })
 
-        expect(
-          (yield* toEnd(run(String.raw`printf 'the backup is done\n' | npx chat c --nick backup`), { cwd, env })).code
-        ).toBe(0)
+        const sent = yield* toEnd(run("npx chat send --nick backup the backup is done"), { cwd, env })
+        expect(sent).toEqual({ code: 0, stdout: "" })
         yield* ada.shows("<backup> the backup is done")
+
+        expect(
+          (yield* toEnd(run(String.raw`printf 'the tests pass\n' | npx chat c --nick ci`), { cwd, env })).code
+        ).toBe(0)
+        yield* ada.shows("<ci> the tests pass")
+
+        const json = yield* toEnd(run("npx chat c --nick reader --json --since 0 < /dev/null"), { cwd, env })
+        expect(json.code).toBe(0)
+        const printed = json.stdout
+          .trimEnd()
+          .split("\n")
+          .map((line) => decodeEntry(line))
+        expect(printed[0]).toMatchObject({ _tag: "Joined", seq: 1, nick: "ada" })
+        expect(printed.flatMap((entry) => (entry._tag === "Said" ? [entry.text] : []))).toEqual([
+          "the backup is done",
+          "the tests pass"
+        ])
 
         yield* interrupt(open)
         const fresh = yield* shell(run("npx chat s --new-log"), { cwd, env: { CHAT_PORT: "0" } })
@@ -100,6 +121,13 @@ describe("the README", () => {
       }),
     120_000
   )
+
+  it("shows a line of JSON for each kind of event, as the Schema has it", () => {
+    const shown = blocks("json").flatMap((block) => block.trim().split("\n"))
+    expect(shown.map((line) => EntryJson.format(decodeEntry(line)))).toEqual(shown)
+    const tags = EntryJson.EntryJson.members.map(({ fields }) => fields._tag.ast.toString())
+    expect(shown.map((line) => JSON.stringify(decodeEntry(line)._tag)).sort()).toEqual(tags.sort())
+  })
 
   it("shows the examples as they are in the project", () => {
     const examples = ["echo-bot.ts", "server.ts"].map((name) => readFileSync(join(root, "examples", name), "utf8"))

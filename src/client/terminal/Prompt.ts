@@ -10,6 +10,7 @@ import { Client } from "../Client.js"
 import * as Presence from "../Presence.js"
 import * as Display from "./Display.js"
 import * as Input from "./Input.js"
+import type { Transcript } from "./Transcript.js"
 
 /** A terminal: where keys come from and what is drawn on. */
 export interface Terminal {
@@ -54,7 +55,7 @@ const erase = (output: Tty.WriteStream, rows: number): void => {
 const prompt = "> "
 
 /** Stays until the user leaves; fails when the session ends by itself. */
-export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
+export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal, transcript?: Transcript) {
   const { output } = terminal
   const client = yield* Client
   const readline = yield* open(terminal, prompt)
@@ -63,7 +64,7 @@ export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
   let closed = false
 
   /** Prints `text` above what is being typed, which stays as it is. */
-  const show = (text: string) =>
+  const draw = (text: string) =>
     Effect.sync(() => {
       if (closed) return output.write(`${text}\n`)
       erase(output, readline.getCursorPos().rows)
@@ -72,6 +73,7 @@ export const run = Effect.fn("Prompt.run")(function* (terminal: Terminal) {
       Object.assign(readline, { prevRows: 0 })
       readline.prompt(true)
     })
+  const show = (text: string) => Effect.zipRight(draw(text), transcript?.append(text) ?? Effect.void)
   const note = (text: string) => show(`-- ${text}`)
 
   const obey = Effect.fnUntraced(function* (input: Input.Input) {
