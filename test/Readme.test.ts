@@ -125,8 +125,7 @@ describe("the README", () => {
   it("shows a line of JSON for each kind of event, as the Schema has it", () => {
     const shown = blocks("json").flatMap((block) => block.trim().split("\n"))
     expect(shown.map((line) => EntryJson.format(decodeEntry(line)))).toEqual(shown)
-    const tags = EntryJson.EntryJson.members.map(({ fields }) => fields._tag.ast.toString())
-    expect(shown.map((line) => JSON.stringify(decodeEntry(line)._tag)).sort()).toEqual(tags.sort())
+    expect(new Set(shown.map((line) => decodeEntry(line)._tag)).size).toBe(EntryJson.EntryJson.members.length)
   })
 
   it("shows the examples as they are in the project", () => {
