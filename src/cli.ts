@@ -19,14 +19,17 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import packageJson from "../package.json" with { type: "json" }
+import * as Completions from "./cli/Completions.js"
 import { Incomplete, UsageError } from "./cli/Failure.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
 import { interruption, report, terminal } from "./cli/Process.js"
 import * as Retention from "./cli/Retention.js"
+import type { SendOptions } from "./cli/Send.js"
 import type { ServeOptions } from "./cli/Serve.js"
 import * as Address from "./domain/Address.js"
+import * as Protocol from "./domain/Protocol.js"
 
 // ---- Specification ----
 
@@ -115,7 +118,50 @@ const serverOptions = {
   retain,
   newLog
 }
-const clientOptions = { host: host("the server's name or address"), port, keyFile, nick, profile }
+/** A whole number from `least` on. */
+const whole = (name: string, least: number) =>
+  Schema.NumberFromString.pipe(
+    Schema.int(),
+    Schema.between(least, Number.MAX_SAFE_INTEGER),
+    Schema.annotations({ message: () => ({ message: `${name} is a number from ${least} on`, override: true }) })
+  )
+
+const json = Options.boolean("json").pipe(
+  Options.withDescription(
+    "print each event as a line of JSON, and take such lines: the text of each Said among them is said"
+  )
+)
+
+const listen = Options.boolean("listen").pipe(Options.withDescription("stay when the input ends, until a signal comes"))
+
+const since = Options.text("since").pipe(
+  Options.withPseudoName("seq"),
+  Options.withDescription("print what came after this event, 0 for all there is, whatever was seen before"),
+  Options.withSchema(whole("--since", 0)),
+  Options.map((seq) => Protocol.Position.make(seq)),
+  Options.optional
+)
+
+const count = Options.text("count").pipe(
+  Options.withPseudoName("number"),
+  Options.withDescription("leave when so many events are printed"),
+  Options.withSchema(whole("--count", 1)),
+  Options.optional
+)
+
+const transcript = Options.text("transcript").pipe(
+  Options.withPseudoName("file"),
+  Options.withDescription("file to add to what is shown; it is not encrypted"),
+  Options.optional
+)
+
+const memberOptions = { host: host("the server's name or address"), port, keyFile, nick, profile }
+const clientOptions = { ...memberOptions, json, listen, since, count, transcript }
+
+const text = Args.text({ name: "text" }).pipe(
+  Args.withDescription("what to say, in any number of words; - for all of standard input; -- before words with dashes"),
+  Args.repeated
+)
 
 const invitation = Args.text({ name: "invite" }).pipe(
   Args.withDescription(
@@ -139,6 +185,8 @@ const keygenOptions = {
 
 const serveText = "Serve a chat. Makes secret.key when there is no key yet."
 const joinText = "Join a chat. Without a terminal, says each line of standard input, and leaves at its end."
+const sendText = "Say one text, wait until it is in the log, and leave. Prints nothing."
+const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted in a pipe."
 
 const serverCommand = (name: string, text: string) =>
   Command.make(name, serverOptions, (options) => serve(options)).pipe(Command.withDescription(text))
@@ -146,6 +194,9 @@ const clientCommand = (name: string, text: string) =>
   Command.make(name, { ...clientOptions, invite: invitation }, (options) => join(options)).pipe(
     Command.withDescription(text)
   )
+const sendCommand = Command.make("send", { ...memberOptions, text }, (options) => send({ ...options, verbatim })).pipe(
+  Command.withDescription(sendText)
+)
 const keygenCommand = Command.make("keygen", keygenOptions, (options) => keygen(options)).pipe(
   Command.withDescription("Make a room key, or derive a server key from one. Never overwrites without --force.")
 )
@@ -157,12 +208,13 @@ const inviteCommand = Command.make("invite", inviteOptions, (options) => invite(
 
 const chat = Command.make("chat", {}, () => new Alone()).pipe(
   Command.withDescription(
-    "A group chat for people who share one key. Alone on a terminal, asks whether to serve or join."
+    `A group chat for people who share one key. Alone on a terminal, asks whether to serve or join. ${exitCodes}`
   ),
   Command.withSubcommands([
     serverCommand("s", serveText),
     clientCommand("c", joinText),
     inviteCommand,
+    sendCommand,
     keygenCommand,
     serverCommand("server", "The same as s."),
     clientCommand("client", "The same as c.")
@@ -170,6 +222,13 @@ const chat = Command.make("chat", {}, () => new Alone()).pipe(
 )
 
 const cli = Command.run(chat, { name: "fernet-chat", version: packageJson.version, executable: "chat" })
+
+/** The arguments; of `chat send` those that follow `--` are the text as it is, whatever they look like. */
+const split = (argv: ReadonlyArray<string>) => {
+  const dashes = argv[2] === "send" ? argv.indexOf("--") : -1
+  return dashes === -1 ? { argv, verbatim: [] } : { argv: argv.slice(0, dashes), verbatim: argv.slice(dashes + 1) }
+}
+const { argv, verbatim } = split(process.argv)
 
 // ---- Handlers: each is loaded when it is the one; the others, and --help, do not wait for it ----
 
@@ -183,6 +242,12 @@ const join = (options: JoinOptions) =>
   Effect.flatMap(
     Effect.promise(() => import("./cli/Join.js")),
     (Join) => Join.join(options)
+  )
+
+const send = (options: SendOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./cli/Send.js")),
+    (Send) => Send.send(options)
   )
 
 const keygen = (options: KeygenOptions) =>
@@ -245,27 +310,38 @@ const edgeConsole = (console: Console.Console): Console.Console => ({
   ...console,
   log: (...lines) =>
     Effect.sync(() => {
-      const text = `${lines.join(" ")}\n`
+      const printed = `${lines.join(" ")}\n`
+      const text = argv.includes("--completions") ? Completions.withFiles(printed) : printed
       stdout.write(stdout.isTTY ? text : stripVTControlCharacters(text))
     }),
   error: () => Effect.void
 })
 
-let readerGone = false
+let isBroken = false
 stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error
-  if (readerGone) return
-  // Nobody reads any more: leave in good order, once, and say nothing.
-  readerGone = true
-  interruption.exitCode = 0
+  if (isBroken) return
+  // Whatever it is, leave in good order, once. Where nobody reads any more there is nothing to say.
+  isBroken = true
+  if (error.code !== "EPIPE") Effect.runSync(report(`cannot write to standard output: ${error.message}`))
+  interruption.exitCode = error.code === "EPIPE" ? 0 : 1
   process.kill(process.pid, "SIGTERM")
 })
+
+/** How long (ms) what is written may take to be read, where the end is not to wait for it. */
+const flushTime = 1_000
+
+/** Ends when standard output has been taken: what waits in front of a pipe would be lost. */
+const flush = (isWanted: boolean, then: () => void): void => {
+  if (stdout.writableLength === 0 || stdout.destroyed) then()
+  else stdout.write("", then)
+  if (!isWanted) setTimeout(then, flushTime)
+}
 
 // Diagnostics that nobody reads any more are no reason to end.
 process.stderr.on("error", () => {})
 
-const main = Effect.catchTag(cli(process.argv), "Alone", () =>
-  Effect.flatMap(choose(terminal), (argument) => cli([...process.argv.slice(0, 2), argument]))
+const main = Effect.catchTag(cli(argv), "Alone", () =>
+  Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))
 )
 
 Console.consoleWith((console) => Effect.withConsole(main, edgeConsole(console))).pipe(
@@ -279,6 +355,9 @@ Console.consoleWith((console) => Effect.withConsole(main, edgeConsole(console)))
   NodeRuntime.runMain({
     disableErrorReporting: true,
     disablePrettyLogger: true,
-    teardown: (exit, onExit) => onExit(exitCode(exit))
+    teardown: (exit, onExit) => {
+      const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+      flush(!isInterrupted, () => onExit(exitCode(exit)))
+    }
   })
 )

@@ -167,7 +167,7 @@ describe("chat s and chat c", () => {
       expect(other.stdout()).toContain("the log is kept: chat.db\n")
       expect(blind.stdout()).toContain("the log is kept: blind.db\n")
       expect(blind.stdout()).toContain(`chat c --port ${blind.port} --key-file ROOM.key --nick NAME`)
-      expect(blind.stdout()).toContain("give them the room key that this server key was derived from")
+      expect(blind.stdout()).toContain(" --key-file ROOM.key --nick NAME")
     })
   )
 
@@ -570,6 +570,67 @@ describe("chat alone", () => {
 
 const script = spawnSync("script", ["--version"]).status === 0
 if (!script) console.warn("no tests on a terminal: the command `script` (util-linux) is not installed")
+
+describe("chat invite", () => {
+  const key = "NDUyZmQ3ZDc1YmQ0NGY1MWE5N2JmOTc5NTAyYjUxZjM="
+
+  it.scopedLive("prints one line, with which others get in", () =>
+    Effect.gen(function* () {
+      const { cwd, server } = yield* chat
+      const made = yield* Command.run(["invite", "--host", "127.0.0.1", "--port", server.port], { cwd })
+      expect(made).toMatchObject({ code: 0, stderr: "" })
+      expect(made.stdout).toMatch(new RegExp(`^chat://127\\.0\\.0\\.1:${server.port}#v1\\.[\\w-]{43}=\n$`))
+      const line = made.stdout.trim()
+      const elsewhere = yield* Command.directory
+      const byVariable = { cwd: elsewhere, env: { CHAT_INVITE: line }, input: "by variable" }
+      expect(yield* Command.run(["c", "--nick", "ada"], byVariable)).toEqual({
+        code: 0,
+        stdout: "-- ada joined\n<ada> by variable\n-- ada left\n",
+        stderr: ""
+      })
+      const sent = yield* Command.run(["send", "--nick", "bob", "hi"], { ...byVariable, input: "" })
+      expect(sent).toEqual({ code: 0, stdout: "", stderr: "" })
+      const asKey = yield* Command.run(["c", "--nick", "cyd", "--key-file", "-", "--count", "1"], {
+        cwd: elsewhere,
+        input: ` ${line}\n`
+      })
+      expect(asKey).toMatchObject({ code: 0, stderr: "" })
+      // As an argument it works, and is warned about: who lists processes sees it.
+      const argument = yield* Command.run(["c", "--nick", "dan", line], { cwd: elsewhere, input: "" })
+      expect(argument).toMatchObject({ code: 0, stderr: expect.stringContaining("can be read by everybody") })
+      expect(argument.stderr).not.toContain(line.slice(-44))
+    })
+  )
+
+  it.scopedLive("tells what to do with what is no invite, and shows no key", () =>
+    Effect.gen(function* () {
+      const cwd = yield* Command.directory
+      const refused = (CHAT_INVITE: string) =>
+        Effect.map(Command.run(["c", "--nick", "ada"], { cwd, env: { CHAT_INVITE } }), failure)
+      for (const [text, told] of [
+        ["hello", "begins with chat://"],
+        [`chat://host:1#v2.${key}`, "install a newer one"],
+        [`chat://host:1#v1.${key.slice(1)}`, "is damaged"],
+        [`chat://host:99999#v1.${key}`, "port"],
+        ["chat://host", "has no key"]
+      ] as const) {
+        const { code, line } = yield* refused(text)
+        expect(code).toBe(1)
+        expect(line).toContain(told)
+        expect(line).not.toContain(key.slice(1, -1))
+      }
+      const both = yield* Command.run(["c", "--nick", "a", "--key-file", "x", `chat://host#v1.${key}`], { cwd })
+      expect(failure(both)).toEqual({ code: 2, line: "give an invite or --key-file, not both" })
+      writeFileSync(join(cwd, "server.key"), `server:${key}\n`, { mode: 0o600 })
+      const blind = failure(yield* Command.run(["invite", "--host", "h", "--key-file", "server.key"], { cwd }))
+      expect(blind.code).toBe(1)
+      writeFileSync(join(cwd, "secret.key"), `${key}\n`, { mode: 0o600 })
+      const local = yield* Command.run(["invite"], { cwd })
+      expect(local.stdout).toBe(`chat://127.0.0.1:55555#v1.${key}\n`)
+      expect(local.stderr).toContain("this invite is for this machine only")
+    })
+  )
+})
 
 describe.skipIf(!script)("on a terminal (needs the command script)", () => {
   /** Runs `chat ARGS` on a pseudo terminal of 80 columns. */

@@ -4,6 +4,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as EntryJson from "../src/client/terminal/EntryJson.js"
 import * as Command from "./utils/Command.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -24,6 +26,9 @@ const checkout = Effect.map(Command.directory, (directory) => {
   symlinkSync(join(root, "node_modules"), join(directory, "node_modules"))
   return directory
 })
+
+/** A line of JSON has nothing beside its shape. */
+const decodeEntry = Schema.decodeUnknownSync(Schema.parseJson(EntryJson.EntryJson), { onExcessProperty: "error" })
 
 const shell = (line: string, options: Command.Options) => Command.start("sh", ["-c", `exec ${line}`], options)
 
@@ -68,17 +73,44 @@ describe("the README", () => {
         const open = yield* shell(run("npx chat s --host 0.0.0.0"), { cwd, env })
         yield* open.shows("serving on 0.0.0.0:")
 
+        const invite = yield* toEnd(run("npx chat invite --host 192.0.2.7"), { cwd, env })
+        expect(invite.stdout).toMatch(/^chat:\/\/192\.0\.2\.7:\d+#v1\.[\w-]{43}=\n$/)
+        // What a terminal asks for, variables say here.
+        const CHAT_INVITE = invite.stdout.trim().replace("192.0.2.7", "127.0.0.1")
+        const guest = yield* toEnd(run("npx chat c"), { cwd, env: { CHAT_INVITE, CHAT_NICK: "eve" } })
+        expect(guest.code).toBe(0)
+        yield* ada.shows("-- eve left")
+
         expect((yield* toEnd(run("chmod 600 secret.key"), { cwd })).code).toBe(0)
         const bob = yield* toEnd(run("npx chat c --host 192.0.2.7 --nick bob").replace("192.0.2.7", "127.0.0.1"), {
           cwd,
           env
         })
-        expect(bob).toEqual({ code: 0, stdout: "-- ada joined\n-- bob joined\n-- bob left\n" })
+        expect(bob).toEqual({
+          code: 0,
+          stdout: "-- ada joined\n-- eve joined\n-- eve left\n-- bob joined\n-- bob left\n"
+        })
+
+        const sent = yield* toEnd(run("npx chat send --nick backup the backup is done"), { cwd, env })
+        expect(sent).toEqual({ code: 0, stdout: "" })
+        yield* ada.shows("<backup> the backup is done")
 
         expect(
-          (yield* toEnd(run(String.raw`printf 'the backup is done\n' | npx chat c --nick backup`), { cwd, env })).code
+          (yield* toEnd(run(String.raw`printf 'the tests pass\n' | npx chat c --nick ci`), { cwd, env })).code
         ).toBe(0)
-        yield* ada.shows("<backup> the backup is done")
+        yield* ada.shows("<ci> the tests pass")
+
+        const json = yield* toEnd(run("npx chat c --nick reader --json --since 0 < /dev/null"), { cwd, env })
+        expect(json.code).toBe(0)
+        const printed = json.stdout
+          .trimEnd()
+          .split("\n")
+          .map((line) => decodeEntry(line))
+        expect(printed[0]).toMatchObject({ _tag: "Joined", seq: 1, nick: "ada" })
+        expect(printed.flatMap((entry) => (entry._tag === "Said" ? [entry.text] : []))).toEqual([
+          "the backup is done",
+          "the tests pass"
+        ])
 
         yield* interrupt(open)
         const fresh = yield* shell(run("npx chat s --new-log"), { cwd, env: { CHAT_PORT: "0" } })
@@ -100,6 +132,12 @@ describe("the README", () => {
       }),
     120_000
   )
+
+  it("shows a line of JSON for each kind of event, as the Schema has it", () => {
+    const shown = blocks("json").flatMap((block) => block.trim().split("\n"))
+    expect(shown.map((line) => EntryJson.format(decodeEntry(line)))).toEqual(shown)
+    expect(new Set(shown.map((line) => decodeEntry(line)._tag)).size).toBe(EntryJson.EntryJson.members.length)
+  })
 
   it("shows the examples as they are in the project", () => {
     const examples = ["echo-bot.ts", "server.ts"].map((name) => readFileSync(join(root, "examples", name), "utf8"))

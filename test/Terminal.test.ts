@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
@@ -167,6 +167,56 @@ describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
         yield* pane.type("/quit")
         yield* pane.press("Enter")
         yield* pane.shows("ada left")
+      }),
+    patience
+  )
+
+  it.scopedLive(
+    "first steps: an invite that does not show, a nick that is taken, another one, and all as it was",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* directory
+        const { port } = yield* Command.serve({ cwd })
+        yield* member("bob", port)
+        const invite = (yield* Command.run(["invite", "--host", "127.0.0.1", "--port", port], { cwd })).stdout.trim()
+        const elsewhere = yield* Command.directory
+        const pane = yield* Tmux.open("PS1='$ ' exec bash --norc", { cwd: elsewhere, columns: 100, rows: 24 })
+        const modes = "#{cursor_flag} #{alternate_on} #{mouse_any_flag} #{keypad_flag} #{wrap_flag}"
+        const before = yield* pane.format(modes)
+        yield* pane.type(`"${process.execPath}" "${Command.path}" c`)
+        yield* pane.press("Enter")
+        yield* pane.shows("An invite (chat://…)")
+        yield* pane.type(invite)
+        yield* pane.press("Enter")
+        yield* pane.shows("(y/n)")
+        yield* pane.type("y")
+        yield* pane.press("Enter")
+        yield* pane.shows("nick: ")
+        yield* pane.type("Bob")
+        yield* pane.press("Enter")
+        yield* pane.shows("nick [Bob]: ")
+        yield* pane.type("ada")
+        yield* pane.press("Enter")
+        yield* pane.shows("you are ada")
+        expect((yield* pane.all).join("\n")).not.toContain(invite.slice(-20))
+        expect(readFileSync(join(elsewhere, "secret.key"), "utf8")).toBe(`${invite.slice(-44)}\n`)
+        yield* pane.type("a draft")
+        yield* pane.press("C-z")
+        yield* pane.shows("Stopped")
+        yield* pane.type("fg")
+        yield* pane.press("Enter")
+        yield* pane.shows("> a draft")
+        yield* pane.press("C-c", "C-c")
+        yield* pane.shows(/ada left\n\$$/)
+        yield* pane.type("echo the shell again")
+        yield* pane.press("Enter")
+        yield* pane.shows(/^the shell again/m)
+        expect(yield* pane.format(modes)).toBe(before)
+        // The next time the nick is offered.
+        yield* pane.type(`"${process.execPath}" "${Command.path}" c --port ${port}`)
+        yield* pane.press("Enter")
+        yield* pane.shows("nick [ada]: ")
+        yield* pane.press("C-c")
       }),
     patience
   )

@@ -1,6 +1,7 @@
 /** What whoever serves can tell others: where to join, and with which key. */
+import * as Fingerprint from "../domain/Fingerprint.js"
 import * as KeyFile from "../domain/KeyFile.js"
-import type * as Keys from "../domain/Keys.js"
+import * as Keys from "../domain/Keys.js"
 import * as TransportTcp from "../domain/TransportTcp.js"
 import type { KeySource } from "./KeySource.js"
 
@@ -27,14 +28,15 @@ export const format = ({ address, keys, log, program, source }: Serving): string
       : source._tag === "File" && source.path !== KeyFile.defaultPath
         ? ` --key-file ${source.path}`
         : ""
-  const secret = keys._tag === "ServerKeys" ? "the room key that this server key was derived from" : "the room key"
-  const join = (at: string) => `${program} c${at}${where}${key} --nick NAME`
-  const others = /^(localhost|127\.[\d.]+|::1)$/.test(host)
-    ? `serve with --host 0.0.0.0, and give them ${secret} by a way nobody else can read`
-    : `give them ${secret} by a way nobody else can read; they run
-                   ${join(` --host ${everywhere ? "ADDRESS" : host}`)}`
+  const isLocal = /^(localhost|127\.[\d.]+|::1)$/.test(host)
+  const at = ` --host ${everywhere ? "ADDRESS" : host}`
+  const others = isLocal
+    ? "serve with --host 0.0.0.0"
+    : `${program} invite${at}${where}${key}
+                   prints a line for them; pass it on by a way nobody else can read`
   return `serving on ${TransportTcp.format(address)} (Ctrl-C ends it)
-  join from here:  ${join(near)}
+  join from here:  ${program} c${near}${where}${key} --nick NAME
   let others in:   ${others}
-  the log is kept: ${log}`
+  the log is kept: ${log}
+  the key's words: ${Fingerprint.format(Keys.serverKeys(keys)[0])}`
 }

@@ -3,7 +3,6 @@ import { networkInterfaces } from "node:os"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as QrCode from "../client/terminal/QrCode.js"
 import * as Address from "../domain/Address.js"
 import * as Fingerprint from "../domain/Fingerprint.js"
@@ -32,7 +31,7 @@ export const invite = Effect.fn("invite")(function* ({ host, keyFile, port }: In
     host: Option.getOrElse(host, () => Address.defaultAddress.host),
     port: Option.getOrElse(port, () => Address.defaultAddress.port)
   }
-  const line = Redacted.value(Invite.format({ address, key: keys[0] }))
+  const line = Invite.format({ address, key: keys[0] })
   yield* Console.log(line)
   if (terminal !== undefined) {
     const { output } = terminal

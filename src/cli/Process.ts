@@ -1,5 +1,8 @@
 /** The process that a command is: its streams, and what it exits with when it is interrupted. */
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
 import * as Display from "../client/terminal/Display.js"
 import type { Terminal } from "../client/terminal/Terminal.js"
 
@@ -20,6 +23,25 @@ export const readStdin = Effect.promise(async () => {
   for await (const chunk of process.stdin) chunks.push(chunk)
   return Buffer.concat(chunks).toString("utf8")
 })
+
+/** Standard input cannot be read, as `message` tells. */
+export class InputError extends Data.TaggedError("InputError")<{ readonly message: string }> {}
+
+/** Standard input by chunks, each read when it is asked for. */
+export const stdin: Stream.Stream<Uint8Array, InputError> = NodeStream.fromReadable(
+  () => process.stdin,
+  (error) =>
+    new InputError({ message: `cannot read standard input: ${error instanceof Error ? error.message : String(error)}` })
+)
+
+/** Writes to standard output; done when there is room for more, so that who reads slowly is waited for. */
+export const print = (text: string): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    if (process.stdout.write(text)) return resume(Effect.void)
+    const written = () => resume(Effect.void)
+    process.stdout.once("drain", written)
+    return Effect.sync(() => process.stdout.off("drain", written))
+  })
 
 /** What the command exits with when it is interrupted: a server and a terminal are meant to be (0), all else is not. */
 export const interruption = { exitCode: 130 }

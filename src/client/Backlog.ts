@@ -70,33 +70,41 @@ export class Backlog<A, E> {
   }
 
   /** All items from the oldest still kept, and what will come. */
-  readonly stream: Stream.Stream<A, E | Lagged> = Stream.unwrapScoped(
-    Effect.map(
-      Effect.acquireRelease(
-        Effect.sync((): Cursor => {
-          const cursor = { next: this.dropped }
-          this.cursors.add(cursor)
-          this.isWatched = true
-          return cursor
-        }),
-        (cursor) =>
-          Effect.sync(() => {
-            this.count()
-            this.cursors.delete(cursor)
-          })
-      ),
-      (cursor) => this.from(cursor)
-    )
-  )
+  readonly stream: Stream.Stream<A, E | Lagged> = this.subscribe(Number.POSITIVE_INFINITY)
 
-  private from(cursor: Cursor): Stream.Stream<A, E | Lagged> {
+  /** The same one by one: who takes an item has dealt with those before it, and with no other. */
+  readonly singly: Stream.Stream<A, E | Lagged> = this.subscribe(1)
+
+  /** What a subscriber takes, at most `most` items at once. */
+  private subscribe(most: number): Stream.Stream<A, E | Lagged> {
+    return Stream.unwrapScoped(
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync((): Cursor => {
+            const cursor = { next: this.dropped }
+            this.cursors.add(cursor)
+            this.isWatched = true
+            return cursor
+          }),
+          (cursor) =>
+            Effect.sync(() => {
+              this.count()
+              this.cursors.delete(cursor)
+            })
+        ),
+        (cursor) => this.from(cursor, most)
+      )
+    )
+  }
+
+  private from(cursor: Cursor, most: number): Stream.Stream<A, E | Lagged> {
     let next = cursor.next
     const ready = () => next < this.dropped + this.items.length || this.ended !== undefined
     const pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E | Lagged>> = Effect.suspend(() => {
       if (next < this.dropped) return Effect.fail(Option.some(new Lagged({ missed: this.dropped - next })))
       cursor.next = next
       this.count()
-      const items = this.items.slice(next - this.dropped)
+      const items = this.items.slice(next - this.dropped, next - this.dropped + most)
       next += items.length
       if (items.length > 0) return Effect.succeed(Chunk.unsafeFromArray(items))
       return this.ended ?? Effect.zipRight(this.changed.wait(ready), pull)

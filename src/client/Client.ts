@@ -48,6 +48,8 @@ export interface Shape {
    * dealt with, or a little before: an entry may come again, and its `seq` tells.
    */
   readonly events: Stream.Stream<Entry.Entry, Failure.Disconnected | Backlog.Lagged>
+  /** The same one by one: a client that is started again goes on exactly after those that were dealt with. */
+  readonly eventsSingly: Stream.Stream<Entry.Entry, Failure.Disconnected | Backlog.Lagged>
   /**
    * Says a text of 1 to 4,000 code points; done when it is in the log, over however many connections that takes. `me`
    * makes it an action. Its entry is none where the log no longer held it when this client came back. To interrupt it is
@@ -197,6 +199,7 @@ const member = Effect.fnUntraced(function* (options: Options, kept: Kept.Kept) {
       return { events: yield* Fetching.open(fernet, messageKeys, { log, member }, events), oldest }
     }),
     events: conversation.entries.stream,
+    eventsSingly: conversation.entries.singly,
     status: presence.status,
     leave: presence.leave,
     say: Effect.fn("Client.say")(function* (text, { me = false } = {}) {

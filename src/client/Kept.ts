@@ -43,6 +43,16 @@ const slots = {
   seen: slot("seen", Seen.Seen)
 }
 
+/**
+ * `store` without a position in it: a client on it is the same member with the same outbox, begins with what came last,
+ * and leaves what it does not show for the next one to see.
+ */
+export const withoutPosition = (store: KeyValueStore): KeyValueStore => ({
+  ...store,
+  get: (key) => (key === slots.seen.name ? Effect.succeedNone : store.get(key)),
+  set: (key, value) => (key === slots.seen.name ? Effect.void : store.set(key, value))
+})
+
 const newTicket = (entropy: Entropy["Type"]) => Protocol.Ticket.make(Base64Url.encode(entropy.bytes(16)))
 
 /** Nothing, for a client that ends with its process. */

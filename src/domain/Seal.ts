@@ -32,6 +32,8 @@ export const Text = Json.WellFormed.pipe(
 )
 export type Text = typeof Text.Type
 
+export const isText = Schema.is(Text)
+
 /** What is sealed. `me` marks an action ("/me waves"). */
 export const Sealed = Schema.Struct({
   log: Protocol.LogId,

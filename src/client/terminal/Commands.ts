@@ -6,6 +6,7 @@ import * as Display from "./Display.js"
 import * as Input from "./Input.js"
 import type { Page } from "./Page.js"
 import type { Style } from "./Style.js"
+import type { TranscriptError } from "./Transcript.js"
 
 export interface Options {
   readonly client: Client
@@ -49,7 +50,7 @@ export const make = ({ clear, client, page, quit, style }: Options) => {
     return yield* events.length === 0 ? page.note("the server has nothing older") : page.recall(events)
   })
 
-  return (input: Input.Input): Effect.Effect<void> => {
+  return (input: Input.Input): Effect.Effect<void, TranscriptError> => {
     switch (input._tag) {
       case "Say":
         // What is said shows when it is in the log; what is not is told here, and by the end what that has cut off.

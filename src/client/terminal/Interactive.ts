@@ -16,6 +16,7 @@ import { Page } from "./Page.js"
 import * as Screen from "./Screen.js"
 import * as Style from "./Style.js"
 import type { Terminal } from "./Terminal.js"
+import type { Transcript } from "./Transcript.js"
 import * as View from "./View.js"
 
 export interface Options {
@@ -23,8 +24,8 @@ export interface Options {
   readonly room: string
   /** What is told first. */
   readonly greeting: string
-  /** Takes each line that is shown, without colours. */
-  readonly transcript: (line: string) => Effect.Effect<void>
+  /** Takes each line that is shown. */
+  readonly transcript: Transcript | undefined
 }
 
 /** From one drawing to the next, so that a flood of messages leaves time for keys. */
@@ -162,7 +163,10 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
       yield* page.show(...(editor.text === "" ? [] : [style.dim(`-- not said: ${Display.indented(editor.text)}`)]))
       yield* draw
       leave()
-    })
+    }).pipe(
+      // A transcript that cannot be kept is the end already, and why is told.
+      Effect.catchTag("TranscriptError", () => Effect.zipRight(draw, Effect.sync(leave)))
+    )
   )
 
   yield* page.note(options.greeting)

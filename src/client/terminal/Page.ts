@@ -6,6 +6,7 @@ import type * as Entry from "../Entry.js"
 import * as Display from "./Display.js"
 import type { Style } from "./Style.js"
 import * as Timeline from "./Timeline.js"
+import type { Transcript, TranscriptError } from "./Transcript.js"
 
 /** Lines that may wait to be drawn; of more the oldest are left out, as nobody could have read them. */
 const maxWaiting = 2000
@@ -22,8 +23,7 @@ export interface Options {
   readonly style: Style
   /** The time now, in ms. */
   readonly now: number
-  /** Takes each line, without colours. */
-  readonly transcript: (line: string) => Effect.Effect<void>
+  readonly transcript: Transcript | undefined
   /** Called when there is something to be drawn. */
   readonly onChange: () => void
 }
@@ -50,7 +50,7 @@ export class Page {
     return Effect.map(client.nick, (nick) => ({ nick, style, settings: this.settings }))
   }
 
-  private print(lines: ReadonlyArray<string>): Effect.Effect<void> {
+  private print(lines: ReadonlyArray<string>): Effect.Effect<void, TranscriptError> {
     this.waiting.push(...lines)
     const excess = this.waiting.length - maxWaiting
     if (excess > 0) {
@@ -58,11 +58,12 @@ export class Page {
       this.skipped += excess
     }
     this.options.onChange()
-    return Effect.forEach(lines, this.options.transcript, { discard: true })
+    const { transcript } = this.options
+    return transcript === undefined || lines.length === 0 ? Effect.void : transcript.append(lines.join("\n"))
   }
 
   /** Takes in the next entry. */
-  readonly take = (entry: Entry.Entry): Effect.Effect<void> =>
+  readonly take = (entry: Entry.Entry): Effect.Effect<void, TranscriptError> =>
     Effect.flatMap(this.reader, (reader) => {
       const { lines, rings, timeline } = Timeline.add(this.timeline, entry, reader)
       this.timeline = timeline
@@ -73,7 +74,7 @@ export class Page {
     })
 
   /** Shows lines that do not come from the log, below what does. */
-  readonly show = (...lines: ReadonlyArray<string>): Effect.Effect<void> =>
+  readonly show = (...lines: ReadonlyArray<string>): Effect.Effect<void, TranscriptError> =>
     Effect.flatMap(this.reader, (reader) => {
       const closed = Timeline.close(this.timeline, reader)
       this.timeline = closed.timeline
@@ -81,10 +82,10 @@ export class Page {
     })
 
   /** Tells the user something. */
-  readonly note = (text: string): Effect.Effect<void> => this.show(`-- ${Display.indented(text)}`)
+  readonly note = (text: string): Effect.Effect<void, TranscriptError> => this.show(`-- ${Display.indented(text)}`)
 
   /** Shows older entries, apart from what follows them in time. */
-  readonly recall = (entries: ReadonlyArray<Entry.Logged>): Effect.Effect<void> =>
+  readonly recall = (entries: ReadonlyArray<Entry.Logged>): Effect.Effect<void, TranscriptError> =>
     Effect.flatMap(this.reader, (reader) => {
       const { dim } = this.options.style
       this.first = entries[0]?.seq ?? this.first
