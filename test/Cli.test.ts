@@ -640,7 +640,7 @@ describe.skipIf(!script)("on a terminal (needs the command script)", () => {
       ["-qefc", `stty cols 80; exec "${process.execPath}" "${Command.path}" ${args}`, "/dev/null"],
       {
         ...options,
-        env: { TERM: "xterm", ...options.env }
+        env: { TERM: "xterm", NO_COLOR: "1", ...options.env }
       }
     )
 
@@ -689,7 +689,8 @@ describe.skipIf(!script)("on a terminal (needs the command script)", () => {
       const log = (yield* Command.run(["c", "--nick", "x"], { cwd, env })).stdout
       expect(log).toContain("<eve> one\n-- eve is now eva\n<eva> two\n-- eva left\n")
       const nameless = yield* onTerminal("c", { cwd, env })
-      yield* nameless.shows("nick: ")
+      // The last one is offered.
+      yield* nameless.shows("nick [eve]: ")
       nameless.write("\u0003")
       expect(yield* nameless.exit).toBe(2)
     })

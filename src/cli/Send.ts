@@ -13,6 +13,7 @@ import * as Kept from "../client/Kept.js"
 import * as StateFiles from "../client/StateFiles.js"
 import * as Seal from "../domain/Seal.js"
 import { UsageError } from "./Failure.js"
+import * as KeySource from "./KeySource.js"
 import * as Member from "./Member.js"
 import { stdin } from "./Process.js"
 import * as RoomSource from "./RoomSource.js"
@@ -64,10 +65,11 @@ export const send = Effect.fn("send")(function* (options: SendOptions) {
   if (!isInput && words.join("").trim() === "") {
     return yield* new UsageError({ message: "there is nothing to say: give a text, or - for standard input" })
   }
-  const room = yield* RoomSource.find({ ...options, invite: Option.none() })
-  if (isInput && room.isStdinUsed) {
+  const source = yield* KeySource.find(options.keyFile)
+  if (isInput && source._tag === "Stdin") {
     return yield* new UsageError({ message: "standard input holds the key: give the text in words" })
   }
+  const room = yield* RoomSource.find({ ...options, invite: Option.none() })
   const text = isInput ? yield* readText : words.join(" ")
   // Before others see it come and go for nothing.
   if (!Seal.isText(text)) return yield* Failure.invalidText(text)

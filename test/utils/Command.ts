@@ -69,7 +69,9 @@ export interface Running {
  * may they leave anything in the user's home.
  */
 export const environment = (cwd: string): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CHAT|npm)_/i.test(name))),
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(CHAT_|npm_|NO_COLOR$|FORCE_COLOR$)/i.test(name))
+  ),
   XDG_STATE_HOME: join(cwd, ".state")
 })
 
