@@ -8,7 +8,6 @@
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Arr from "effect/Array"
 import * as Console from "effect/Console"
@@ -93,7 +92,7 @@ const terminal = (directory: string, keyFile: string, port: number) =>
       const chat = `stty cols 100 rows 30; exec "${process.execPath}" dist/bin/chat.js c --nick typist --port ${port} --key-file ${keyFile}`
       const child = spawn("script", ["-qefc", chat, "/dev/null"], {
         env: { ...process.env, TERM: "xterm-256color", XDG_STATE_HOME: directory },
-        stdio: ["pipe", "pipe", "inherit"]
+        stdio: ["pipe", "pipe", "ignore"]
       })
       let watch: ((output: string) => void) | undefined
       child.stdout.setEncoding("utf8").on("data", (output: string) => watch?.(output))
@@ -123,7 +122,7 @@ const measure = Effect.gen(function* () {
     ["dist/bin/chat.js", "s", "--port", "0", "--key-file", keyFile, "--ephemeral"],
     (line) => /^serving on .*:(\d+) /.exec(line)?.[1]
   )
-  const talker = yield* Child.start<Talk, number>(fileURLToPath(import.meta.url), "talk")
+  const talker = yield* Child.start<Talk, number>(import.meta.url, "talk")
   const typist = yield* terminal(directory, keyFile, port)
   yield* typist.shows("online")
 

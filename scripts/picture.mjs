@@ -32,16 +32,17 @@ const pause = (ms) => new Promise((done) => setTimeout(done, ms))
 
 /** The screen as it is, with its colours. */
 const screen = () => tmux("capture-pane", "-p", "-e", "-t", "ada:")
-const shows = async (text) => {
+/** Waits until a member's screen shows a text. */
+const shows = async (text, nick = "ada") => {
   for (let tries = 0; tries < 500; tries++) {
-    if (tmux("capture-pane", "-p", "-t", "ada:").includes(text)) return
+    if (tmux("capture-pane", "-p", "-t", `${nick}:`).includes(text)) return
     await pause(20)
   }
-  throw new Error(`the screen has not shown ${text}:\n${screen()}`)
+  throw new Error(`the screen of ${nick} has not shown ${text}`)
 }
 
 /** Joins `nick` in a terminal of its own; gives what types and presses Enter there. */
-const join_ = async (nick, port) => {
+const enterAs = async (nick, port) => {
   tmux(
     "new-session",
     "-d",
@@ -53,6 +54,7 @@ const join_ = async (nick, port) => {
     nick,
     `exec node ${chat} c --nick ${nick} --port ${port}`
   )
+  await shows(`you are ${nick}`, nick)
   const type = (text) => tmux("send-keys", "-t", `${nick}:`, "-l", "--", text)
   const enter = async (text) => {
     type(text)
@@ -78,9 +80,11 @@ const margin = 14
 const ground = "#16181d"
 const ink = "#d8dce3"
 
+/** What has been said of style so far: tmux says it where it changes, over the ends of rows too. */
+let style = {}
+
 /** A row of the screen as SVG: a text for each run of one style. */
 const draw = (line, row) => {
-  let style = {}
   let column = 0
   const parts = []
   for (const [, sgr, text] of line.matchAll(/\x1b\[([\d;]*)m|([^\x1b]+)/g)) {
@@ -128,14 +132,11 @@ try {
     })
     server.once("exit", () => failed(new Error(`the server has ended:\n${text}`)))
   })
-  const ada = await join_("ada", port)
-  await shows("ada joined")
-  const bob = await join_("bob", port)
-  await shows("bob joined")
+  const ada = await enterAs("ada", port)
+  const bob = await enterAs("bob", port)
   await ada.enter("morning! has anybody tried the new release?")
   await bob.enter("hi Ada – the notes are at https://example.org/releases/2026-11")
-  const cyd = await join_("cyd", port)
-  await shows("cyd joined")
+  const cyd = await enterAs("cyd", port)
   await cyd.enter("ada: works here 🎉 日本語も大丈夫")
   await bob.enter("/me makes coffee")
   await shows("makes coffee")

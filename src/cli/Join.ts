@@ -58,7 +58,7 @@ const onTerminal = Effect.fnUntraced(function* (
   const words = Fingerprint.format(Keys.serverKey(room.keys[0]))
   const shown = {
     room: Address.format(room.address),
-    greeting: `the key's words: ${words}; /help shows what there is`,
+    greeting: [`the key's words: ${words}`, "/help shows what there is"],
     transcript
   }
   let nick = Option.isSome(options.nick) ? options.nick.value : yield* askNick(on)

@@ -23,7 +23,7 @@ export interface Options {
   /** What the room is called: the address of the server. */
   readonly room: string
   /** What is told first. */
-  readonly greeting: string
+  readonly greeting: ReadonlyArray<string>
   /** Takes each line that is shown. */
   readonly transcript: Transcript | undefined
 }
@@ -169,7 +169,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
     )
   )
 
-  yield* page.note(options.greeting)
+  yield* Effect.forEach(options.greeting, page.note, { discard: true })
   const obey = Commands.make({ client, page, style, clear, quit: Deferred.succeed(quit, undefined) })
   const typing = Effect.zipRight(Stream.runForEach(keys, press), Queue.offer(inputs, { _tag: "Quit" }))
   const obeying = Stream.runDrain(Stream.mapEffect(Stream.fromQueue(inputs), obey, { concurrency: "unbounded" }))

@@ -44,7 +44,7 @@ export const run = Effect.fn("Teletype.run")(function* ({ input, output }: Termi
   )
   const losing = Stream.runForEach(Presence.losses(client), () => page.note(Display.reconnecting))
   const leaving = Effect.zipRight(Deferred.await(quit), client.leave)
-  yield* page.note(options.greeting)
+  yield* Effect.forEach(options.greeting, page.note, { discard: true })
   // Nothing stays open here: whoever comes and goes is told at once.
   const showing = Stream.runForEach(client.events, (entry) => Effect.zipRight(page.take(entry), page.show()))
   yield* Effect.raceFirst(
