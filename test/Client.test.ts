@@ -9,10 +9,8 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Fernet from "../src/domain/Fernet.js"
 import * as Handshake from "../src/domain/Handshake.js"
-import * as Keys from "../src/domain/Keys.js"
 import * as Noise from "../src/domain/Noise.js"
 import type * as Protocol from "../src/domain/Protocol.js"
-import * as Seal from "../src/domain/Seal.js"
 import * as Transport from "../src/domain/Transport.js"
 import * as TransportMemory from "../src/domain/TransportMemory.js"
 import * as RawServer from "./utils/RawServer.js"
@@ -45,14 +43,7 @@ type Pair = Effect.Effect.Success<typeof pair>
 const provided = <A, E>(effect: Effect.Effect<A, E, Effect.Effect.Context<typeof pair>>) =>
   effect.pipe(Effect.scoped, Effect.provide(layer))
 
-/** A text of somebody else, sealed as its member would seal it. */
-const bob = { member: 5, nick: "bob" }
-const chat = (seq: number, n: number, text: string, sealedAs: Partial<Seal.Sealed> = {}) =>
-  Effect.map(Fernet.Fernet, (fernet) => {
-    const place = { log: RawServer.log, n, text, ...bob, ...sealedAs } as Seal.Sealed // numbers of a test
-    const sealed = Seal.seal(fernet, [Keys.messageKey(Room.roomKeys[0])], place)
-    return { _tag: "Chat", seq, at: 0, n, sealed, ...bob }
-  })
+const { chat } = RawServer
 
 const joined = (seq: number) => ({ _tag: "Joined", seq, at: 0, member: seq, nick: `m${seq}` })
 

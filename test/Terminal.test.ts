@@ -253,6 +253,7 @@ describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
             "#{pane_title}|#{cursor_flag}|#{alternate_on}|#{mouse_any_flag}|#{insert_flag}|#{keypad_flag}|#{wrap_flag}|#{origin_flag}"
           const before = yield* pane.format(state)
           let seq = 2
+          let n = 0
           for (const text of nasty) {
             server.broadcast(
               { _tag: "Joined", seq: seq, at: 0, member: seq, nick: text.slice(0, 600) },
@@ -267,7 +268,10 @@ describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
               { _tag: "Notice", seq: seq + 2, at: 0, text },
               { _tag: "Left", seq: seq + 3, at: 0, member: seq, nick: text.slice(0, 600), reason: "quit" }
             )
-            seq += 4
+            // The text of a member, which may hold whatever its author wrote.
+            n += 1
+            server.broadcast(yield* RawServer.chat(seq + 4, n, text))
+            seq += 5
           }
           server.broadcast({ _tag: "Notice", seq, at: 0, text: "the last of it" })
           yield* pane.shows("the last of it")

@@ -9,12 +9,24 @@ import * as Fernet from "../../src/domain/Fernet.js"
 import * as Handshake from "../../src/domain/Handshake.js"
 import * as Keys from "../../src/domain/Keys.js"
 import * as Protocol from "../../src/domain/Protocol.js"
+import * as Seal from "../../src/domain/Seal.js"
 import * as Transport from "../../src/domain/Transport.js"
 import * as Wire from "../../src/domain/Wire.js"
 import * as Room from "./Room.js"
 
 export const log = Protocol.LogId.make("QEFCQ0RFRkdISUpLTE1OTw==")
 const groupKey = Keys.fromBytes<"group">(new Uint8Array(32).fill(9))
+
+/** Somebody else than who is let in. */
+export const bob = { member: 5, nick: "bob" }
+
+/** A text of somebody else, sealed as its member would seal it. */
+export const chat = (seq: number, n: number, text: string, sealedAs: Partial<Seal.Sealed> = {}) =>
+  Effect.map(Fernet.Fernet, (fernet) => {
+    const place = { log, n, text, ...bob, ...sealedAs } as Seal.Sealed // numbers of a test
+    const sealed = Seal.seal(fernet, [Keys.messageKey(Room.roomKeys[0])], place)
+    return { _tag: "Chat", seq, at: 0, n, sealed, ...bob }
+  })
 
 /** The next client, which has shaken hands. */
 export const accept = Effect.gen(function* () {
