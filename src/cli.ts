@@ -1,30 +1,19 @@
-/** The command: specification first, handlers below, and at the end the edge that runs it. */
-import { stripVTControlCharacters } from "node:util"
+/** The command: specification first, handlers below, and at the end what runs it. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
-import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import packageJson from "../package.json" with { type: "json" }
 import * as Completions from "./cli/Completions.js"
-import { Incomplete, UsageError } from "./cli/Failure.js"
+import * as Edge from "./cli/Edge.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
-import { interruption, report, terminal } from "./cli/Process.js"
+import { terminal } from "./cli/Process.js"
 import * as Retention from "./cli/Retention.js"
 import type { SendOptions } from "./cli/Send.js"
 import type { ServeOptions } from "./cli/Serve.js"
@@ -276,88 +265,8 @@ const choose = (on: typeof terminal) =>
 
 // ---- The edge ----
 
-const { stdout } = process
-
-/** Errors of usage come as a document with colours: one line of it is enough. */
-const usage = (error: ValidationError.ValidationError): string =>
-  stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).replace(/\s+/g, " ").trim()
-
-const reportCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
-  if (Cause.isInterruptedOnly(cause)) return Effect.void
-  const failure = Option.getOrUndefined(Cause.failureOption(cause))
-  if (failure instanceof Incomplete) return Effect.void
-  if (ValidationError.isValidationError(failure)) return report(`${usage(failure)} (chat --help shows how)`)
-  return report(failure instanceof Error ? failure.message : Cause.pretty(cause))
-}
-
-const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isSuccess(exit)) return 0
-  if (Cause.isInterruptedOnly(exit.cause)) return interruption.exitCode
-  const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
-  return ValidationError.isValidationError(failure) || failure instanceof UsageError ? 2 : 1
-}
-
-/** One line an event of the server, on standard error. */
-const logger = Logger.make(({ annotations, date, logLevel, message }) => {
-  const level = logLevel._tag === "Info" ? "" : `${logLevel.label} `
-  const context = [...annotations].map(([key, value]) => ` ${key}=${String(value)}`).join("")
-  const text = Array.isArray(message) ? message.join(" ") : String(message)
-  process.stderr.write(`${date.toISOString()} ${level}${text}${context}\n`)
-})
-
-/** Colours go to terminals only; errors of usage are reported once, at the end. */
-const edgeConsole = (console: Console.Console): Console.Console => ({
-  ...console,
-  log: (...lines) =>
-    Effect.sync(() => {
-      const printed = `${lines.join(" ")}\n`
-      const text = argv.includes("--completions") ? Completions.withFiles(printed) : printed
-      stdout.write(stdout.isTTY ? text : stripVTControlCharacters(text))
-    }),
-  error: () => Effect.void
-})
-
-let isBroken = false
-stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (isBroken) return
-  // Whatever it is, leave in good order, once. Where nobody reads any more there is nothing to say.
-  isBroken = true
-  if (error.code !== "EPIPE") Effect.runSync(report(`cannot write to standard output: ${error.message}`))
-  interruption.exitCode = error.code === "EPIPE" ? 0 : 1
-  process.kill(process.pid, "SIGTERM")
-})
-
-/** How long (ms) what is written may take to be read, where the end is not to wait for it. */
-const flushTime = 1_000
-
-/** Ends when standard output has been taken: what waits in front of a pipe would be lost. */
-const flush = (isWanted: boolean, then: () => void): void => {
-  if (stdout.writableLength === 0 || stdout.destroyed) then()
-  else stdout.write("", then)
-  if (!isWanted) setTimeout(then, flushTime)
-}
-
-// Diagnostics that nobody reads any more are no reason to end.
-process.stderr.on("error", () => {})
-
 const main = Effect.catchTag(cli(argv), "Alone", () =>
   Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))
 )
 
-Console.consoleWith((console) => Effect.withConsole(main, edgeConsole(console))).pipe(
-  Effect.tapErrorCause(reportCause),
-  Effect.provide([
-    NodeFileSystem.layer,
-    NodePath.layer,
-    NodeTerminal.layer,
-    Logger.replace(Logger.defaultLogger, logger)
-  ]),
-  NodeRuntime.runMain({
-    disableErrorReporting: true,
-    disablePrettyLogger: true,
-    teardown: (exit, onExit) => {
-      const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
-      flush(!isInterrupted, () => onExit(exitCode(exit)))
-    }
-  })
-)
+Edge.run(main, (printed) => (argv.includes("--completions") ? Completions.withFiles(printed) : printed))

@@ -449,6 +449,8 @@ describe("what cannot be done is said in one line, with what to do", () => {
         ["c", "--nick", "x", "--port", "http"],
         ["s", "--port", "-1"],
         ["s", "--bogus"],
+        ["c", "--bogus"],
+        ["c", "--port"],
         ["bogus"],
         ["keygen", "extra"],
         ["c", "--key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]

@@ -67,6 +67,11 @@ const askInvite = Effect.fnUntraced(function* (
 export const find = Effect.fn("RoomSource.find")(function* (options: RoomOptions) {
   const { invite, keyFile } = options
   if (Option.isSome(invite)) {
+    // More likely a slip than an invite.
+    if (invite.value.startsWith("-"))
+      return yield* new UsageError({
+        message: `${invite.value}: no such option, or its value is missing (chat --help shows how)`
+      })
     if (Option.isSome(keyFile)) return yield* new UsageError({ message: "give an invite or --key-file, not both" })
     yield* report(exposed)
     return yield* invited(options, invite.value, false)
