@@ -214,7 +214,8 @@ const cli = Command.run(chat, { name: "fernet-chat", version: packageJson.versio
 
 /** The arguments; of `chat send` those that follow `--` are the text as it is, whatever they look like. */
 const split = (argv: ReadonlyArray<string>) => {
-  const dashes = argv[2] === "send" ? argv.indexOf("--") : -1
+  const end = argv.indexOf("--")
+  const dashes = argv.slice(2, Math.max(end, 2)).includes("send") ? end : -1
   return dashes === -1 ? { argv, verbatim: [] } : { argv: argv.slice(0, dashes), verbatim: argv.slice(dashes + 1) }
 }
 const { argv, verbatim } = split(process.argv)

@@ -75,6 +75,6 @@ describe("Input", () => {
     for (const { name } of Input.commands) {
       expect(Input.help.filter((line) => line.startsWith(`/${name} `))).toHaveLength(1)
     }
-    for (const line of Input.help) expect(line.length, line).toBeLessThan(130)
+    for (const line of Input.help) expect(line.length, line).toBeLessThanOrEqual(91)
   })
 })

@@ -284,9 +284,9 @@ describe("chat send", () => {
         yield* fails(2, nothing, ["--nick", "x", "", " "])
         yield* fails(2, "--nck is no option here: a text with such words goes after --", ["--nick", "x", "--nck", "y"])
         yield* fails(2, "standard input holds the key: give the text in words", ["--nick", "x", "--key-file", "-", "-"])
-        yield* fails(1, "a text has 1 to 4000 characters, this one 0", ["--nick", "x", "-"], "\n")
+        yield* fails(1, "standard input holds nothing to say", ["--nick", "x", "-"], " \n")
         yield* fails(1, "a text has 1 to 4000 characters, this one 4001", ["--nick", "x", "y".repeat(4_001)])
-        const more = "a text has 1 to 4000 characters, this one more"
+        const more = "standard input has more than 65536 bytes"
         yield* fails(1, more, ["--nick", "x", "-"], "y".repeat(200_000))
         server.kill("SIGTERM")
         yield* server.exit

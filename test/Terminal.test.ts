@@ -185,7 +185,7 @@ describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
         const before = yield* pane.format(modes)
         yield* pane.type(`"${process.execPath}" "${Command.path}" c`)
         yield* pane.press("Enter")
-        yield* pane.shows("An invite (chat://…)")
+        yield* pane.shows("an invite to join with (chat://…)")
         yield* pane.type(invite)
         yield* pane.press("Enter")
         yield* pane.shows("(y/n)")
@@ -212,10 +212,20 @@ describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
         yield* pane.press("Enter")
         yield* pane.shows(/^the shell again/m)
         expect(yield* pane.format(modes)).toBe(before)
+        // Ended by a signal it leaves nothing behind, either.
+        const own = `"${process.execPath}" "${Command.path}" c --nick cyd --port ${port}`
+        yield* pane.type(`clear; sh -c 'echo $$ > pid; exec ${own}'`)
+        yield* pane.press("Enter")
+        yield* pane.shows("you are cyd")
+        yield* pane.type("half a text")
+        yield* pane.shows("> half a text")
+        process.kill(Number(readFileSync(join(elsewhere, "pid"), "utf8")), "SIGHUP")
+        yield* pane.shows(/-- not said: half a text\n\$$/)
+        expect(yield* pane.format(modes)).toBe(before)
         // The next time the nick is offered.
         yield* pane.type(`"${process.execPath}" "${Command.path}" c --port ${port}`)
         yield* pane.press("Enter")
-        yield* pane.shows(/^nick \[ada\]:$/m)
+        yield* pane.shows(/^nick \[cyd\]:$/m)
         yield* pane.press("C-c")
       }),
     patience
@@ -280,6 +290,20 @@ describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
           expect(rows.filter((row) => controls.some((code) => row.includes(String.fromCodePoint(code))))).toEqual([])
           // Nothing but what is shown of them is left of the colours that they asked for.
           expect(rows.join("\n")).toContain("^[[31m^[[?25l")
+          // Its own nick, which stands before what waits to be sent, and in the line below the messages.
+          server.broadcast({
+            _tag: "Renamed",
+            seq: seq + 1,
+            at: 0,
+            member: 1,
+            nick: "\u001b]0;owned\u0007",
+            was: "ada"
+          })
+          yield* pane.shows("you are ^[]0;owned^G")
+          yield* pane.type("not in the log")
+          yield* pane.press("Enter")
+          yield* pane.shows("<^[]0;owned^G> not in the log")
+          expect(yield* pane.format(state)).toBe(before)
           yield* pane.type("still here")
           yield* pane.shows("> still here")
           server.send({ _tag: "Rejected", reason: "nick-taken", detail: "\u001b]0;owned\u0007" })

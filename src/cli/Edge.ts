@@ -93,6 +93,8 @@ export const run = (
   edit: (printed: string) => string
 ): void => {
   stdout.on("error", onBroken)
+  // The terminal is gone: time to leave, as when asked to.
+  process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
   // Diagnostics that nobody reads any more are no reason to end.
   process.stderr.on("error", () => {})
   Console.consoleWith((console) => Effect.withConsole(main, edgeConsole(console, edit))).pipe(

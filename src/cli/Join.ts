@@ -35,16 +35,20 @@ const memberOf = (room: RoomSource.Room, nick: string, options: JoinOptions) =>
     Member.layer(room, nick, StateFiles.layer(directory))
   )
 
-const askNick = Effect.fnUntraced(function* (on: Terminal) {
+/** Asks for a nick; offers the last one, unless it was just refused. */
+const askNick = Effect.fnUntraced(function* (on: Terminal, refused?: string) {
   const Question = yield* loadQuestion
-  const last = yield* LastNick.load
+  const known = yield* LastNick.load
+  const last = known === refused ? undefined : known
   const answer = yield* Question.ask(on, last === undefined ? "nick: " : `nick [${last}]: `)
+  if (answer === undefined) return yield* Effect.interrupt
   const nick = answer === "" ? last : answer
   return nick === undefined ? yield* Member.missingNick : nick
 })
 
-/** Why a nick cannot be had, where another one may be: `held` is by another chat on this machine. */
-const another: ReadonlySet<string> = new Set(["nick-taken", "nick-invalid", "held"])
+/** Whether another nick may be had where this one was not: `held` is a profile, by another chat on this machine. */
+const isOfNick = (reason: string, { profile }: JoinOptions): boolean =>
+  reason === "nick-taken" || reason === "nick-invalid" || (reason === "held" && Option.isNone(profile))
 
 /** Joins under a nick, or under another as long as it cannot be had. */
 const onTerminal = Effect.fnUntraced(function* (
@@ -67,13 +71,13 @@ const onTerminal = Effect.fnUntraced(function* (
       Effect.provide(yield* memberOf(room, nick, options)),
       Effect.as(undefined),
       Effect.catchIf(
-        (error) => "reason" in error && another.has(error.reason),
+        (error) => "reason" in error && isOfNick(error.reason, options),
         ({ message }) => Effect.succeed(message)
       )
     )
     if (refused === undefined) return
     yield* report(refused)
-    nick = yield* askNick(on)
+    nick = yield* askNick(on, nick)
   }
 })
 
@@ -86,7 +90,8 @@ const inPipe = Effect.fnUntraced(function* (
   // Who listens is ended by a signal, when all is well; Ctrl-C ends a script as well, which shall know of it.
   if (options.listen && Option.isNone(options.count)) {
     process.once("SIGTERM", () => {
-      interruption.exitCode = 0
+      // Unless it ends because something is wrong.
+      if (interruption.exitCode === 130) interruption.exitCode = 0
     })
   }
   const { run } = yield* loadPlain

@@ -25,7 +25,7 @@ export const find = Effect.fn("KeySource.find")(function* (flag: Option.Option<s
 })
 
 /** The keys of a source; `stdin` reads all of standard input. */
-export const load = Effect.fn("KeySource.load")(function* (source: KeySource, stdin: Effect.Effect<string>) {
+export const load = Effect.fn("KeySource.load")(function* <E>(source: KeySource, stdin: Effect.Effect<string, E>) {
   switch (source._tag) {
     case "Environment":
       return yield* KeyFile.parse("$CHAT_KEY", Redacted.value(source.text))

@@ -1,8 +1,9 @@
 /** The process that a command is: its streams, and what it exits with when it is interrupted. */
 import * as NodeStream from "@effect/platform-node/NodeStream"
+import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import * as Display from "../client/terminal/Display.js"
 import type { Terminal } from "../client/terminal/Terminal.js"
 
@@ -13,16 +14,10 @@ export const terminal: Terminal | undefined =
         input: process.stdin,
         output: process.stdout,
         environment: process.env,
-        stop: () => void process.kill(process.pid, "SIGTSTP")
+        // The whole group: npx and the shell below it wait for this process, and the user for them.
+        stop: () => void process.kill(0, "SIGTSTP")
       }
     : undefined
-
-/** All of standard input. */
-export const readStdin = Effect.promise(async () => {
-  const chunks: Array<Uint8Array> = []
-  for await (const chunk of process.stdin) chunks.push(chunk)
-  return Buffer.concat(chunks).toString("utf8")
-})
 
 /** Standard input cannot be read, as `message` tells. */
 export class InputError extends Data.TaggedError("InputError")<{ readonly message: string }> {}
@@ -33,6 +28,26 @@ export const stdin: Stream.Stream<Uint8Array, InputError> = NodeStream.fromReada
   (error) =>
     new InputError({ message: `cannot read standard input: ${error instanceof Error ? error.message : String(error)}` })
 )
+
+/** Most bytes of standard input that are read as a whole: a key file and a text have fewer. */
+const most = 65_536
+
+/** All of standard input. */
+export const readStdinBytes: Effect.Effect<Buffer, InputError> = Effect.gen(function* () {
+  let size = 0
+  const chunks = yield* stdin.pipe(
+    Stream.takeUntil((chunk) => {
+      size += chunk.length
+      return size > most
+    }),
+    Stream.runCollect
+  )
+  if (size > most) return yield* new InputError({ message: `standard input has more than ${most} bytes` })
+  return Buffer.concat(Chunk.toReadonlyArray(chunks))
+})
+
+/** The same as text. */
+export const readStdin = Effect.map(readStdinBytes, (bytes) => bytes.toString("utf8"))
 
 /** Writes to standard output; done when there is room for more, so that who reads slowly is waited for. */
 export const print = (text: string): Effect.Effect<void> =>
@@ -46,7 +61,10 @@ export const print = (text: string): Effect.Effect<void> =>
 /** What the command exits with when it is interrupted: a server and a terminal are meant to be (0), all else is not. */
 export const interruption = { exitCode: 130 }
 
-/** A line of this command's own on standard error. */
+/** A key or an invite, wherever it came in: in place of a file name, an option, a host. */
+const secret = /#v\d+\.\S*|[\w-]{43,}=+/g
+
+/** A line of this command's own on standard error. It may repeat what was typed, but no key. */
 export const report = (line: string): Effect.Effect<void> =>
   // Some of it may be the server's words.
-  Effect.sync(() => void process.stderr.write(`chat: ${Display.oneLine(line)}\n`))
+  Effect.sync(() => void process.stderr.write(`chat: ${Display.oneLine(line.replace(secret, "(a key)"))}\n`))

@@ -1,6 +1,7 @@
 /** Where the client finds its room: an invite, or an address and a key. */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Question from "../client/terminal/Question.js"
 import type { Terminal } from "../client/terminal/Terminal.js"
@@ -10,10 +11,10 @@ import * as KeyFile from "../domain/KeyFile.js"
 import * as Keys from "../domain/Keys.js"
 import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
-import { readStdin, report, terminal } from "./Process.js"
+import { interruption, readStdin, report, terminal } from "./Process.js"
 
 export interface RoomOptions {
-  /** Unless an invite says it: else this machine. */
+  /** Where it is, unless an invite says it; this machine if nothing does. */
   readonly host: Option.Option<string>
   readonly port: Option.Option<number>
   readonly keyFile: Option.Option<string>
@@ -30,36 +31,53 @@ export interface Room {
 const exposed =
   "an invite on the command line can be read by everybody on this machine: give it at the prompt, in CHAT_INVITE or by --key-file -"
 
-/** An address that is given counts more than an invite's. */
-const locate = ({ host, port }: RoomOptions, invite: Address.Address = Address.defaultAddress): Address.Address => ({
-  host: Option.getOrElse(host, () => invite.host),
-  port: Option.getOrElse(port, () => invite.port)
+/** The address that options give, where no invite does. */
+const addressOf = ({ host, port }: RoomOptions): Address.Address => ({
+  host: Option.getOrElse(host, () => Address.defaultAddress.host),
+  port: Option.getOrElse(port, () => Address.defaultAddress.port)
 })
 
-const invited = Effect.fnUntraced(function* (options: RoomOptions, text: string, isStdinUsed: boolean) {
-  const { address, key } = yield* Invite.parse(text)
-  return { address: locate(options, address), keys: [key], isStdinUsed } satisfies Room
+/** The room of an invite: where it is and the key to it, whatever options and environment say. */
+const invited = (text: string, isStdinUsed = false): Either.Either<Room, Invite.InviteError> =>
+  Either.map(Invite.parse(text), ({ address, key }) => ({ address, keys: [key], isStdinUsed }))
+
+/** The room of a text that is an invite, or a key as a key file has it. */
+const ofText = Effect.fnUntraced(function* (options: RoomOptions, text: string, isStdinUsed: boolean) {
+  if (/^\s*<?chat:/i.test(text)) return yield* invited(text, isStdinUsed)
+  const keys = yield* Keys.roomKeys(yield* KeyFile.parse("standard input", text))
+  return { address: addressOf(options), keys, isStdinUsed } satisfies Room
+})
+
+/** Asks for a secret until what is answered is one. */
+const askSecret = Effect.fnUntraced(function* <E extends { readonly message: string }, R>(
+  on: Terminal,
+  question: string,
+  read: (text: string) => Effect.Effect<Room, E, R>
+) {
+  while (true) {
+    const text = yield* Question.ask(on, question, "hidden")
+    if (text === undefined || text === "") return yield* Effect.interrupt
+    const room = yield* Effect.either(read(text))
+    if (Either.isRight(room)) return room.right
+    yield* report(room.left.message)
+  }
 })
 
 /** Asks for an invite where there is no key, and keeps its key where that was looked for, if the user wants. */
-const askInvite = Effect.fnUntraced(function* (
-  on: Terminal,
-  options: RoomOptions,
-  path: string,
-  missing: Keys.KeyError
-) {
-  const text = yield* Question.ask(
-    on,
-    `there is no key file ${path}. An invite (chat://…), which is not shown: `,
-    "hidden"
-  )
-  if (text === undefined || text === "") return yield* missing
-  const room = yield* invited(options, text, false)
+const askInvite = Effect.fnUntraced(function* (on: Terminal, path: string) {
+  interruption.exitCode = 0
+  yield* report(`there is no key file ${path}`)
+  const room = yield* askSecret(on, "an invite to join with (chat://…), which does not show: ", (text) => invited(text))
   const answer = yield* Question.ask(on, `keep its key in ${path} for the next time? (y/n) `)
   if (answer?.toLowerCase().startsWith("y") !== true) return room
-  yield* KeyFile.create(path, { _tag: "RoomKeys", keys: room.keys })
   const { host, port } = room.address
-  yield* report(`kept; the next time: chat c --host ${host} --port ${port}`)
+  const named = path === KeyFile.defaultPath ? "" : ` --key-file ${path}`
+  yield* KeyFile.create(path, { _tag: "RoomKeys", keys: room.keys }).pipe(
+    Effect.matchEffect({
+      onFailure: ({ message }) => report(`not kept: ${message}`),
+      onSuccess: () => report(`kept; the next time: chat c --host ${host} --port ${port}${named}`)
+    })
+  )
   return room
 })
 
@@ -68,30 +86,31 @@ export const find = Effect.fn("RoomSource.find")(function* (options: RoomOptions
   const { invite, keyFile } = options
   if (Option.isSome(invite)) {
     // More likely a slip than an invite.
-    if (invite.value.startsWith("-"))
+    if (invite.value.startsWith("-")) {
       return yield* new UsageError({
         message: `${invite.value}: no such option, or its value is missing (chat --help shows how)`
       })
+    }
     if (Option.isSome(keyFile)) return yield* new UsageError({ message: "give an invite or --key-file, not both" })
     yield* report(exposed)
-    return yield* invited(options, invite.value, false)
+    return yield* invited(invite.value)
   }
   const variable = yield* Config.option(Config.nonEmptyString("CHAT_INVITE"))
-  if (Option.isNone(keyFile) && Option.isSome(variable)) return yield* invited(options, variable.value, false)
+  if (Option.isNone(keyFile) && Option.isSome(variable)) return yield* invited(variable.value)
   const source = yield* KeySource.find(keyFile)
   if (source._tag === "Stdin") {
-    const text = yield* readStdin
-    if (/^\s*<?chat:/i.test(text)) return yield* invited(options, text, true)
-    const keys = yield* Keys.roomKeys(yield* KeyFile.parse("standard input", text))
-    return { address: locate(options), keys, isStdinUsed: true } satisfies Room
+    if (terminal === undefined) return yield* ofText(options, yield* readStdin, true)
+    return yield* askSecret(terminal, "the key or an invite, which does not show: ", (text) =>
+      ofText(options, text, false)
+    )
   }
   const loaded = Effect.map(
     Effect.flatMap(KeySource.load(source, readStdin), Keys.roomKeys),
-    (keys): Room => ({ address: locate(options), keys, isStdinUsed: false })
+    (keys): Room => ({ address: addressOf(options), keys, isStdinUsed: false })
   )
   return yield* Effect.catchTag(loaded, "KeyError", (error) =>
     error.reason === "missing" && source._tag === "File" && terminal !== undefined
-      ? askInvite(terminal, options, source.path, error)
+      ? askInvite(terminal, source.path)
       : Effect.fail(error)
   )
 })

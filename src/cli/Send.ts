@@ -1,12 +1,10 @@
 /** `chat send`: says one text, and is done when it is in the log. For scripts and cron. */
 import { KeyValueStore } from "@effect/platform/KeyValueStore"
-import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
 import * as Client from "../client/Client.js"
 import * as Failure from "../client/Failure.js"
 import * as Kept from "../client/Kept.js"
@@ -15,7 +13,7 @@ import * as Seal from "../domain/Seal.js"
 import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
 import * as Member from "./Member.js"
-import { stdin } from "./Process.js"
+import { readStdinBytes } from "./Process.js"
 import * as RoomSource from "./RoomSource.js"
 
 export interface SendOptions extends Omit<RoomSource.RoomOptions, "invite">, Member.MemberOptions {
@@ -31,24 +29,14 @@ class TextError extends Data.TaggedError("TextError")<{ readonly message: string
 /** How often and how long it tries to be the one chat with this profile: another may be about to be done. */
 const patience = Schedule.upTo(Schedule.spaced("100 millis"), "10 seconds")
 
-/** Bytes that are read of a text at most: it has fewer. */
-const most = 65_536
-
 /** All of standard input as one text, without the ends of its last lines. */
 const readText = Effect.gen(function* () {
-  let size = 0
-  const chunks = yield* stdin.pipe(
-    Stream.takeUntil((chunk) => {
-      size += chunk.length
-      return size > most
-    }),
-    Stream.runCollect
-  )
-  if (size > most) return yield* new TextError({ message: `a text has 1 to ${Seal.maxText} characters, this one more` })
+  const bytes = yield* readStdinBytes
   const text = yield* Effect.try({
-    try: () => new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(Chunk.toReadonlyArray(chunks))),
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
     catch: () => new TextError({ message: "standard input is not UTF-8" })
   })
+  if (text.trim() === "") return yield* new TextError({ message: "standard input holds nothing to say" })
   return text.replaceAll("\r\n", "\n").replace(/\n+$/, "")
 })
 

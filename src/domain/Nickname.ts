@@ -19,6 +19,9 @@ const invisible = /\p{Default_Ignorable_Code_Point}/u
 export const fits = (nick: string): boolean =>
   nick.isWellFormed() && Buffer.byteLength(JSON.stringify(nick)) - 2 <= maxBytes
 
+/** A nick whatever its case, the same everywhere. Which nicks are taken for one another only the server judges. */
+export const fold = (nick: string): string => nick.normalize("NFKC").toLowerCase()
+
 /** Whether `text` is a nick as it stands. */
 export const is = (text: string): text is Nickname =>
   allowed.test(text) && !invisible.test(text) && text.normalize("NFKC") === text

@@ -1,5 +1,6 @@
 /** What the word before the cursor may become: a command, or the nick of somebody here. */
 import * as Order from "effect/Order"
+import * as Nickname from "../../domain/Nickname.js"
 
 /** What there is to choose from. */
 export interface Context {
@@ -18,8 +19,7 @@ export interface Completion {
 /** Finds what may become of the end of a text, which is what stands before the cursor. */
 export type Find = (before: string) => Completion
 
-// The same everywhere: a Turkish dotless i is no i.
-const fold = (text: string): string => text.normalize("NFKC").toLowerCase()
+const { fold } = Nickname
 
 const sorted = Order.combine(
   Order.mapInput(Order.string, (name: string) => fold(name)),

@@ -41,8 +41,22 @@ export const run = Effect.fn("Feed.run")(function* <E>(client: Source, { begun, 
   /** The log that it counts in. */
   let log = yield* client.log
 
+  /** The highest number told of each author: what is fetched piece by piece was checked within its piece only. */
+  let said = new Map<Protocol.MemberId, number>()
+  const check = (entry: Told): Told => {
+    if (entry._tag === "NewLog" || entry._tag === "Missing") said = new Map()
+    if (entry._tag !== "Said" && entry._tag !== "Unreadable") return entry
+    const { at, member, n, nick, seq } = entry
+    const before = said.get(member)
+    said.set(member, Math.max(before ?? 0, n))
+    const goesOn = before === undefined || n === before + 1
+    return goesOn || entry._tag === "Unreadable"
+      ? entry
+      : { _tag: "Unreadable", seq, at, member, n, nick, reason: "number" }
+  }
+
   const tellSome = (entries: ReadonlyArray<Told>) =>
-    Arr.isNonEmptyReadonlyArray(entries) ? tell(entries) : Effect.void
+    Arr.isNonEmptyReadonlyArray(entries) ? tell(Arr.map(entries, check)) : Effect.void
 
   /** The newest `limit` events before `before`; none of a log that is no more. */
   const fetch = Effect.fnUntraced(function* (before: number, limit: number) {
@@ -64,7 +78,7 @@ export const run = Effect.fn("Feed.run")(function* <E>(client: Source, { begun, 
       const newer = events.filter(({ seq }) => seq > at)
       const next = newer[0]?.seq ?? Math.min(Math.max(oldest, before), to + 1)
       if (next > at + 1) {
-        yield* tell([{ _tag: "Missing", after: Protocol.Position.make(at), to: Protocol.Position.make(next - 1) }])
+        yield* tellSome([{ _tag: "Missing", after: Protocol.Position.make(at), to: Protocol.Position.make(next - 1) }])
       }
       yield* tellSome(newer)
       at = newer.at(-1)?.seq ?? next - 1

@@ -72,13 +72,13 @@ export const commands: ReadonlyArray<Command> = [
   {
     name: "me",
     usage: "TEXT",
-    description: "say what you do: /me waves is shown as * ada waves",
+    description: "say what you do, as in * ada waves",
     read: (text) => (text === "" ? undefined : { _tag: "Say", text, me: true })
   },
   {
     name: "ignore",
     usage: "[NICK]",
-    description: "show no more of what somebody says, until you leave; without a nick, whom you ignore",
+    description: "hide what somebody says until you leave; alone, of whom",
     read: (nick) => (nick === "" ? { _tag: "Ignore" } : { _tag: "Ignore", nick })
   },
   {
@@ -102,13 +102,13 @@ export const commands: ReadonlyArray<Command> = [
   {
     name: "bell",
     usage: "off|mentions|all",
-    description: "when the terminal rings: never, when your nick is said, at every message",
+    description: "what the terminal rings for",
     read: oneOf(["off", "mentions", "all"], (bell) => ({ _tag: "Bell", bell }))
   },
   {
     name: "history",
     usage: "[N]",
-    description: `the N messages and events before the oldest shown (${historyLimit}; at most ${maxHistory})`,
+    description: `the N events before the oldest shown (${historyLimit}, at most ${maxHistory})`,
     read: (argument) => {
       if (argument !== "" && !/^\d+$/.test(argument)) return undefined
       const limit = argument === "" ? historyLimit : Number(argument)
@@ -129,13 +129,18 @@ const invocation = ({ name, usage }: Command): string => `/${name}${usage === ""
 /** How one command is used. */
 export const helpOf = (command: Command): string => `${invocation(command)}: ${command.description}`
 
+/** What is typed, and what it does, in two columns. */
+const row = (typed: string, description: string): string => `${typed.padEnd(32)}${description}`
+
 /** All there is, a line each. */
 export const help: ReadonlyArray<string> = [
-  ...commands.map((command) => `${invocation(command).padEnd(30)} ${command.description}`),
-  `${"//TEXT".padEnd(30)} say a text that starts with a slash`,
-  `${"Tab".padEnd(30)} complete a command or a nick`,
-  `${"Alt-Enter".padEnd(30)} begin a new line within your text`,
-  `${"Up, Down".padEnd(30)} what you have said before`
+  ...commands.map((command) => row(invocation(command), command.description)),
+  row("//TEXT", "say a text that starts with a slash"),
+  row("Tab", "complete a command or a nick"),
+  row("Alt-Enter", "begin a new line within your text"),
+  row("Up, Down", "what you have said before"),
+  row("Ctrl-A, Ctrl-E", "to the start and the end of the line"),
+  row("Ctrl-U, Ctrl-K, Ctrl-W, Ctrl-Y", "delete to the start, to the end, a word; put back")
 ]
 
 /** Edits that a misspelling has at most. */

@@ -71,6 +71,8 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
   let screen = Screen.make(Screen.rewraps(terminal.environment))
   /** Whether what is on the screen is to go out of sight. */
   let isCleared = false
+  /** Whether the terminal is somebody else's again: whatever may still be running draws no more. */
+  let isOver = false
   const { aside, keys } = yield* Keyboard.make(terminal)
 
   const clear = Effect.sync(() => {
@@ -84,6 +86,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
   }
 
   const draw = Effect.gen(function* () {
+    if (isOver) return
     const size = sizeOf(terminal)
     const model: View.Model = {
       room: options.room,
@@ -124,6 +127,9 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
     const [next, request] = Editor.press(editor, key, yield* completion)
     editor = next
     changed.unsafeOpen()
+    if (key._tag === "Paste" && next.count === Editor.maxCount) {
+      yield* page.note(`too much to be edited: what is over ${Editor.maxCount} characters was left out`)
+    }
     switch (request?._tag) {
       case undefined:
         return
@@ -158,16 +164,15 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
     (off) => Effect.sync(off)
   )
   // Whatever ends it, what had come is shown, and what was being typed is not lost.
-  yield* Effect.addFinalizer(() =>
-    Effect.gen(function* () {
-      yield* page.show(...(editor.text === "" ? [] : [style.dim(`-- not said: ${Display.indented(editor.text)}`)]))
-      yield* draw
+  yield* Effect.addFinalizer(() => {
+    const rest = editor.text === "" ? [] : [style.dim(`-- not said: ${Display.indented(editor.text)}`)]
+    const left = Effect.sync(() => {
       leave()
-    }).pipe(
-      // A transcript that cannot be kept is the end already, and why is told.
-      Effect.catchTag("TranscriptError", () => Effect.zipRight(draw, Effect.sync(leave)))
-    )
-  )
+      isOver = true
+    })
+    // A transcript that cannot be kept is why it ends, and is told then.
+    return Effect.ignore(page.show(...rest)).pipe(Effect.zipRight(draw), Effect.ensuring(left))
+  })
 
   yield* Effect.forEach(options.greeting, page.note, { discard: true })
   const obey = Commands.make({ client, page, style, clear, quit: Deferred.succeed(quit, undefined) })

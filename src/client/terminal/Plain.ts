@@ -82,6 +82,12 @@ export const run = Effect.fn("Plain.run")(function* <E, E2>(
   const counted = yield* Deferred.make<void>()
   const format = json ? EntryJson.format : (entry: Feed.Told) => Display.format(entry, Display.oneLine)
 
+  /** The newest event that is printed, and the newest of this member's own texts in the log. */
+  let printed = 0
+  let acknowledged = 0
+  /** Opened when more is printed. */
+  const progress = yield* Effect.makeLatch(false)
+
   let left = Option.getOrElse(count, () => Number.POSITIVE_INFINITY)
   /** As many of `entries` as are to be printed. Only what has a place in the log counts. */
   const counting = (entries: Arr.NonEmptyReadonlyArray<Feed.Told>): ReadonlyArray<Feed.Told> =>
@@ -92,6 +98,12 @@ export const run = Effect.fn("Plain.run")(function* <E, E2>(
     if (left === 0) return yield* Effect.never
     for (const some of Arr.chunksOf(counting(entries), block)) {
       yield* output(some.map((entry) => `${format(entry)}\n`).join(""))
+      for (const entry of some) {
+        if ("seq" in entry) printed = entry.seq
+        // What was said before has no place in it.
+        else if (entry._tag === "NewLog") printed = acknowledged = 0
+      }
+      progress.unsafeOpen()
     }
     if (left === 0) yield* Deferred.succeed(counted, undefined)
   })
@@ -115,19 +127,24 @@ export const run = Effect.fn("Plain.run")(function* <E, E2>(
     if (Either.isLeft(asked)) return yield* refuse(line, asked.left)
     if (Option.isNone(asked.right)) return
     const { me, text } = asked.right.value
-    yield* client.say(text, { me }).pipe(
-      Effect.asVoid,
-      Effect.catchIf(
-        (error) => error.reason === "text",
-        (error) => refuse(line, error.message)
-      )
-    )
+    const said = yield* Effect.either(client.say(text, { me }))
+    if (Either.isRight(said))
+      acknowledged = Math.max(acknowledged, Option.match(said.right, { onNone: () => 0, onSome: ({ seq }) => seq }))
+    else yield* said.left.reason === "text" ? refuse(line, said.left.message) : said.left
+  })
+  /** Waits until all that was said is printed: who leaves can ask for nothing more, should the reader be behind. */
+  const shown = Effect.whileLoop({
+    while: () => printed < acknowledged,
+    body: () => {
+      progress.unsafeClose()
+      return progress.await
+    },
+    step: () => {}
   })
   const saying = linesOf(input, json ? mostJson : mostText).pipe(
     Stream.mapEffect(say, { concurrency }),
     Stream.runDrain,
-    // Who leaves can ask for nothing more.
-    Effect.zipRight(listen ? Effect.never : Deferred.await(begun))
+    Effect.zipRight(listen ? Effect.never : Effect.zipRight(Deferred.await(begun), shown))
   )
   const leaving = Effect.raceFirst(saying, Deferred.await(counted)).pipe(
     Effect.zipRight(client.leave),

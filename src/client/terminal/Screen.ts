@@ -73,7 +73,7 @@ const fitted = (frame: Frame, { columns, rows }: Size): Frame => {
   return { rows: shown, cursor: { row, column: Math.min(cursor.column, Cells.width(shown[row] ?? "")) } }
 }
 
-/** Where the cursor was left: below the rows where none is shown. */
+/** Where the cursor was left: at the beginning of the last row where none is shown. */
 const resting = ({ rows, cursor }: Frame): Cells.Block["cursor"] => cursor ?? { row: rows.length - 1, column: 0 }
 
 /** How many rows of the terminal, as wide as it is now, are above the cursor and of the live area. */

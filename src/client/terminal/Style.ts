@@ -1,4 +1,5 @@
 /** How what is shown is set off: colours and weights, as far as the terminal has them. */
+import * as Nickname from "../../domain/Nickname.js"
 
 /** Gives text its look, and ends just that behind it. What is styled within keeps its own. */
 export type Paint = (text: string) => string
@@ -51,7 +52,7 @@ const hash = (text: string): number => {
 const coloured = (colours: ReadonlyArray<string>, dim: Paint, warning: Paint): Style => {
   const paints = colours.map((colour) => paint(colour, "39"))
   return {
-    nick: (nick) => paints[hash(nick.normalize("NFKC").toLowerCase()) % paints.length] ?? plain,
+    nick: (nick) => paints[hash(Nickname.fold(nick)) % paints.length] ?? plain,
     own: bold,
     mention,
     dim,

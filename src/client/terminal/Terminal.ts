@@ -6,7 +6,7 @@ export interface Terminal {
   readonly output: Tty.WriteStream
   /** What tells which terminal it is. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Stops this process, as Ctrl-Z does; done when it goes on. */
+  /** Stops this process and those it was started with, as Ctrl-Z does in a shell; done when it goes on. */
   readonly stop: () => void
 }
 

@@ -22,11 +22,17 @@ export const open: (file: string) => Effect.Effect<Transcript, TranscriptError, 
     const fs = yield* FileSystem.FileSystem
     const cannot = (why: string) => new TranscriptError({ message: `cannot keep the transcript in ${file}: ${why}` })
     const failed = ({ cause, message }: PlatformError) => cannot(cause instanceof Error ? cause.message : message)
-    const isDirectory = Effect.orElseSucceed(
-      Effect.map(fs.stat(file), ({ type }) => type === "Directory"),
-      () => false
+    const type = Effect.orElseSucceed(
+      Effect.map(fs.stat(file), (found) => found.type),
+      () => undefined
     )
-    if (yield* isDirectory) return yield* cannot("it is a directory, name a file")
+    switch (yield* type) {
+      case "Directory":
+        return yield* cannot("it is a directory, name a file")
+      case "FIFO":
+        // To open it would wait for who reads it.
+        return yield* cannot("it is a pipe, name a file")
+    }
     const opened = yield* Effect.mapError(fs.open(file, { flag: "a", mode: ownerOnly }), failed)
     // One at a time and to the end, so that no line is in another.
     const writing = yield* Effect.makeSemaphore(1)

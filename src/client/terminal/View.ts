@@ -61,7 +61,8 @@ const pendingRow = ({ me, text }: Model["pending"][number], { nick, status }: Mo
   const [first = "", ...rest] = text.split("\n")
   const shown = Display.harmless(rest.length > 0 ? `${first} …` : first)
   const mark = status._tag === "Online" ? "" : " (not yet sent)"
-  return me ? `* ${nick} ${shown}${mark}` : `<${nick}> ${shown}${mark}`
+  const by = Display.harmless(nick)
+  return me ? `* ${by} ${shown}${mark}` : `<${by}> ${shown}${mark}`
 }
 
 /** The rows below the messages, and the cursor in them; `now` in ms. */
@@ -78,8 +79,8 @@ export const frame = (model: Model, style: Style, { columns, rows }: Size, now: 
     `you are ${Display.harmless(model.nick)}`,
     ...(status._tag === "Online" ? ["online"] : [])
   ]
-  const isQuiet = status._tag === "Online" && hint === undefined && length <= Seal.maxText
-  const state = (isQuiet ? style.dim : style.warning)(Cells.cut(hint ?? `-- ${joinFitting(parts, width - 3)}`, width))
+  const isUsual = status._tag === "Online" && hint === undefined && length <= Seal.maxText
+  const state = (isUsual ? style.dim : style.warning)(Cells.cut(hint ?? `-- ${joinFitting(parts, width - 3)}`, width))
   const waiting = pending.slice(0, fewPending).map((item) => style.dim(Cells.cut(pendingRow(item, model), width)))
   if (pending.length > fewPending) {
     waiting.push(style.dim(Cells.cut(`   and ${pending.length - fewPending} more texts not yet sent`, width)))
