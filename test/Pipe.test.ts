@@ -109,7 +109,8 @@ describe("chat c --json", () => {
           { _tag: "Said", seq: 3, text: "waves", me: true },
           { _tag: "Left", seq: 4, reason: "quit" }
         ])
-        const copy = yield* shell("$chat c --nick bob --json | $chat c --nick eve --json")
+        // As many as there are: who is in the same room would hear what the other says, and say it again.
+        const copy = yield* shell("$chat c --nick bob --json --since 0 --count 4 | $chat c --nick eve --json")
         expect({ ...copy, stdout: "" }).toEqual(said)
         const all = yield* c("ada", ["--json"])
         expect(texts(all.stdout)).toEqual(["two\nlines", "waves"])
