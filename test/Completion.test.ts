@@ -3,7 +3,8 @@ import * as Completion from "../src/client/terminal/Completion.js"
 
 const context: Completion.Context = {
   nicks: ["bob", "Adam", "ada", "Zoë", "İpek", "ada-2"],
-  commands: ["quit", "nick", "names", "me"]
+  commands: ["quit", "nick", "names", "me"],
+  wordsOf: (command) => (command === "bell" ? ["off", "mentions", "all"] : undefined)
 }
 const options = (before: string) => Completion.find(before, context).options
 
@@ -13,6 +14,9 @@ describe("Completion", () => {
     ["/n", { from: 0, options: ["/names ", "/nick "] }],
     ["/NI", { from: 0, options: ["/nick "] }],
     ["/x", { from: 0, options: [] }],
+    ["/bell ", { from: 6, options: ["all", "mentions", "off"] }],
+    ["/BELL  m", { from: 7, options: ["mentions"] }],
+    ["/bell x", { from: 6, options: [] }],
     ["/nick a", { from: 6, options: ["ada ", "ada-2 ", "Adam "] }],
     ["//n", { from: 0, options: [] }],
     ["a", { from: 0, options: ["ada: ", "ada-2: ", "Adam: "] }],
@@ -35,13 +39,13 @@ describe("Completion", () => {
   })
 
   it("names that look the same folded keep one order, whatever the order they came in", () => {
-    const find = (...nicks: ReadonlyArray<string>) => Completion.find("a", { nicks, commands: [] }).options
+    const find = (...nicks: ReadonlyArray<string>) => Completion.find("a", { ...context, nicks, commands: [] }).options
     expect(find("Ab", "aB", "ab")).toEqual(["Ab: ", "aB: ", "ab: "])
     expect(find("ab", "aB", "Ab")).toEqual(["Ab: ", "aB: ", "ab: "])
   })
 
   it("what it was given stays as it was", () => {
     const nicks = Object.freeze(["ab", "aa"])
-    expect(Completion.find("a", { nicks, commands: [] }).options).toEqual(["aa: ", "ab: "])
+    expect(Completion.find("a", { ...context, nicks, commands: [] }).options).toEqual(["aa: ", "ab: "])
   })
 })

@@ -8,6 +8,8 @@ export interface Context {
   readonly nicks: ReadonlyArray<string>
   /** The commands, without their slashes. */
   readonly commands: ReadonlyArray<string>
+  /** The words that may follow a command; none where nicks or a text do. */
+  readonly wordsOf: (command: string) => ReadonlyArray<string> | undefined
 }
 
 /** Options for what stands from `from` up to the cursor, sorted. Each ends as one would go on typing. */
@@ -32,12 +34,15 @@ const starting = (prefix: string, names: ReadonlyArray<string>): ReadonlyArray<s
 }
 
 /**
- * After a slash at the start of the text it is commands (two slashes say one: no command), elsewhere nicks: `nick: ` at the
- * start of a line, which speaks to somebody, and `nick ` in a line. Case does not matter. No letter, no nick.
+ * After a slash at the start of the text it is commands (two slashes say one: no command) and then the words that one
+ * takes, elsewhere nicks: `nick: ` at the start of a line, which speaks to somebody, and `nick ` in a line. Case does not matter. No letter, no nick.
  */
-export const find = (before: string, { commands, nicks }: Context): Completion => {
+export const find = (before: string, { commands, nicks, wordsOf }: Context): Completion => {
   const command = /^\/([^\s/]*)$/.exec(before)?.[1]
   if (command !== undefined) return { from: 0, options: starting(command, commands).map((name) => `/${name} `) }
+  const [, start = "", name = "", word = ""] = /^(\/(\S+)\s+)(\S*)$/.exec(before) ?? []
+  const words = wordsOf(fold(name))
+  if (words !== undefined) return { from: start.length, options: starting(word, words) }
   // Looked for from the end: a pattern that may start anywhere would try each place of a long word.
   let from = before.length
   while (from > 0 && !/\s/.test(before.charAt(from - 1))) from -= 1

@@ -1,8 +1,11 @@
 /** What a typed line asks for, and the commands there are. */
 import { closest, distance } from "fastest-levenshtein"
 
-export type Bell = "off" | "mentions" | "all"
-export type Timestamp = "off" | "time" | "datetime"
+const bells = ["off", "mentions", "all"] as const
+export type Bell = (typeof bells)[number]
+
+const timestamps = ["off", "time", "datetime"] as const
+export type Timestamp = (typeof timestamps)[number]
 
 export type Input =
   | { readonly _tag: "Say"; readonly text: string; readonly me: boolean }
@@ -28,6 +31,8 @@ export interface Command {
   /** What follows it, as the user is told. */
   readonly usage: string
   readonly description: string
+  /** The words that may follow it, where they are few. */
+  readonly words?: ReadonlyArray<string>
   /** What it asks for with `argument`, which may be empty; nothing where it makes no sense. */
   readonly read: (argument: string) => Input | undefined
 }
@@ -97,13 +102,15 @@ export const commands: ReadonlyArray<Command> = [
     name: "timestamp",
     usage: "off|time|datetime",
     description: "what is shown before each message",
-    read: oneOf(["off", "time", "datetime"], (timestamp) => ({ _tag: "Timestamp", timestamp }))
+    words: timestamps,
+    read: oneOf(timestamps, (timestamp) => ({ _tag: "Timestamp", timestamp }))
   },
   {
     name: "bell",
     usage: "off|mentions|all",
     description: "what the terminal rings for",
-    read: oneOf(["off", "mentions", "all"], (bell) => ({ _tag: "Bell", bell }))
+    words: bells,
+    read: oneOf(bells, (bell) => ({ _tag: "Bell", bell }))
   },
   {
     name: "history",
@@ -123,6 +130,10 @@ export const commands: ReadonlyArray<Command> = [
     read: bare({ _tag: "Quit" })
   }
 ]
+
+/** The words that may follow a command, where they are few; `/help` is followed by any command. */
+export const wordsOf = (name: string): ReadonlyArray<string> | undefined =>
+  name === "help" ? commands.map((command) => command.name) : commands.find((command) => command.name === name)?.words
 
 const invocation = ({ name, usage }: Command): string => `/${name}${usage === "" ? "" : ` ${usage}`}`
 

@@ -120,7 +120,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
   const completion = Effect.gen(function* () {
     const nick = yield* client.nick
     const nicks = (yield* client.members).map((member) => member.nick).filter((other) => other !== nick)
-    return (before: string) => Completion.find(before, { commands, nicks })
+    return (before: string) => Completion.find(before, { commands, nicks, wordsOf: Input.wordsOf })
   })
 
   const press = Effect.fnUntraced(function* (key: Keyboard.Key) {
