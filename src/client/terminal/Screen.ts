@@ -22,7 +22,8 @@ export interface Size {
 
 /**
  * What a terminal does with its rows when its width changes. `all`: wraps them anew; most do. `others`: all but the row
- * with the cursor, which is cut (xterm.js, so Visual Studio Code). `none`: cuts them (xterm, Linux's console, GNU screen).
+ * with the cursor, which is cut (xterm.js, so Visual Studio Code); of a terminal that is hardly higher than the live area a
+ * printed row may be erased with it. `none`: cuts them (xterm, Linux's console, GNU screen).
  *
  * Where it is told wrong, rows of an earlier live area stay behind, or printed rows are erased: as many as the rows above
  * the cursor would be more, wrapped at the new width. The same where the terminal was narrowed and what was drawn for the
