@@ -35,7 +35,12 @@ const decoder = <A, I>(
       return Either.left("json")
     }
     if (isKnown?.(value) === true) return Either.right(value)
-    return Either.mapLeft(decode(value), () => "shape" as const)
+    try {
+      return Either.mapLeft(decode(value), () => "shape" as const)
+    } catch {
+      // A union asks a tag for its text, and JSON holds what has none: `{"toString":1}`, or lists in lists without end.
+      return Either.left("shape")
+    }
   }
 }
 
