@@ -80,7 +80,7 @@ const judge = (
 /** Lines of a direction in order, then one that is tampered with, is a repeat, or comes too early. */
 const upLines: Target = {
   name: "frames to the server",
-  share: 14,
+  share: 18,
   once: (dice) => {
     const reader = new Wire.UpReader(fernet, up)
     const good = dice.chance(0.2) ? dice.whole(0, 4) : 0
@@ -95,7 +95,7 @@ const upLines: Target = {
 
 const downLines: Target = {
   name: "frames to a client",
-  share: 14,
+  share: 16,
   once: (dice) => {
     const reader = new Wire.DownReader(fernet, down)
     const isLive = dice.chance(0.7)
@@ -190,7 +190,7 @@ const surelyFits = 30_000
 
 const messages = <A>({ again, name, read, sample, schema }: Kind<A>): Target => ({
   name,
-  share: 14,
+  share: 10,
   once: (dice) => {
     const good = sample(dice)
     const isGood = dice.chance(0.1)

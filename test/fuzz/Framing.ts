@@ -71,7 +71,7 @@ const cut = (dice: Dice, whole: Buffer): ReadonlyArray<Uint8Array> => {
 
 const framer: Target = {
   name: "framer",
-  share: 8,
+  share: 10,
   once: (dice) => {
     const good = stream(dice)
     const whole = dice.chance(0.2) ? good : Mutation.bytes(dice, good, stream(dice))
@@ -97,7 +97,7 @@ const room = Buffer.alloc(256 * 1024)
 /** Both ways to read base64url agree, and only what is written alike is read. */
 const base64: Target = {
   name: "base64url",
-  share: 8,
+  share: 14,
   once: (dice) => {
     const text = (length: number) => Base64Url.encode(dice.bytes(length))
     const good = text(dice.whole(0, 120))

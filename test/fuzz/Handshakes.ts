@@ -63,7 +63,7 @@ const isSameKey = (a: Keys.AnyKey, b: Keys.AnyKey) => Buffer.from(Redacted.value
 
 const server: Target = {
   name: "first messages, to the server",
-  share: 9,
+  share: 6,
   once: (dice) => {
     const line = tampered(dice, hellos)
     const answer = Handshake.respond(ring, line, dice.bytes(32))
@@ -87,7 +87,7 @@ const server: Target = {
 
 const client: Target = {
   name: "answers, to a client",
-  share: 5,
+  share: 3,
   once: (dice) => {
     const own = dice.pick(recorded)
     const line = dice.chance(0.3) ? tampered(dice, [own.answer]) : tampered(dice, answers)
@@ -111,7 +111,7 @@ const starts = ring.map((psk) => Noise.begin({ psk, prologue }))
 /** Payloads are from somebody with the key, who may write what he likes. */
 const offers: Target = {
   name: "offers of versions",
-  share: 3,
+  share: 1.5,
   once: (dice) => {
     const start = dice.pick(starts)
     const good = dice.pick([{ versions: [1] }, { versions: [2, 1] }, { versions: [7] }, { versions: [1], more: "x" }])
@@ -132,7 +132,7 @@ const offers: Target = {
 
 const choices: Target = {
   name: "choices of a version",
-  share: 3,
+  share: 1.5,
   once: (dice) => {
     const at = dice.whole(0, ring.length - 1)
     const start = starts[at] ?? dice.pick(starts)

@@ -7,7 +7,7 @@ import * as Mutation from "./Mutation.js"
 const mark = "\u0001raw\u0001"
 
 const deep = (dice: Dice): string => {
-  const depth = Math.floor(dice.scale(1, 20_000))
+  const depth = Math.floor(dice.scale(1, dice.chance(0.2) ? 20_000 : 100))
   return dice.chance(0.5)
     ? `${"[".repeat(depth)}${"]".repeat(depth)}`
     : `${'{"a":'.repeat(Math.floor(depth / 3))}1${"}".repeat(Math.floor(depth / 3))}`
@@ -49,8 +49,8 @@ const raws: ReadonlyArray<(dice: Dice) => string> = [
 
 const strings: ReadonlyArray<(dice: Dice) => string> = [
   () => "",
-  (dice) => "x".repeat(Math.floor(dice.scale(1, 50_000))),
-  (dice) => "\u{1f600}".repeat(Math.floor(dice.scale(1, 5_000))),
+  (dice) => "x".repeat(Math.floor(dice.scale(1, dice.chance(0.2) ? 50_000 : 200))),
+  (dice) => "\u{1f600}".repeat(Math.floor(dice.scale(1, dice.chance(0.2) ? 5_000 : 100))),
   (dice) => Buffer.from(dice.bytes(dice.whole(0, 40))).toString("base64url"),
   (dice) => Buffer.from(dice.bytes(dice.pick([15, 16, 17, 31, 32, 33, 24_576]))).toString("base64"),
   (dice) =>
@@ -117,7 +117,12 @@ const change = (dice: Dice, value: unknown, donor: unknown): unknown => {
     const at = dice.whole(0, value.length - 1)
     if (dice.chance(0.7)) return value.with(at, change(dice, value[at], donor))
     if (dice.chance(0.3)) return value.toSpliced(at, 1)
-    if (dice.chance(0.5)) return value.toSpliced(at, 0, ...Array.from({ length: dice.whole(1, 70) }, () => value[at]))
+    if (dice.chance(0.5))
+      return value.toSpliced(
+        at,
+        0,
+        ...Array.from({ length: dice.whole(1, dice.chance(0.1) ? 70 : 3) }, () => value[at])
+      )
     return value.toReversed()
   }
   if (isFields(value) && dice.chance(0.95)) {

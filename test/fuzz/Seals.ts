@@ -42,7 +42,7 @@ const chatOf = (place: Pick<Seal.Sealed, "member" | "n" | "nick">, sealed: strin
 
 const places: Target = {
   name: "seals, tampered with or moved",
-  share: 14,
+  share: 16,
   once: (dice) => {
     const own = dice.pick(said)
     const near = dice.pick(said)
@@ -78,7 +78,7 @@ const schema = Json.open(Seal.Sealed)
 
 const contents: Target = {
   name: "what members seal",
-  share: 12,
+  share: 10,
   once: (dice) => {
     const content = Sample.seen(dice)
     const isGood = dice.chance(0.1)
@@ -110,7 +110,7 @@ const signed = (key: Keys.AnyKey, content: Uint8Array): string => {
 /** Two implementations, one verdict: also of paddings, versions and lengths that only a holder of the key can get wrong. */
 const differential: Target = {
   name: "tokens, by two implementations",
-  share: 1.5,
+  share: 1,
   once: (dice) => {
     const content = Buffer.concat([Uint8Array.of(0x80), dice.bytes(8 + 16 + 16 * dice.whole(1, 4))])
     const whole = Buffer.from(fernet.encrypt([ring[0]], dice.bytes(dice.whole(0, 40))), "base64url").subarray(0, -32)

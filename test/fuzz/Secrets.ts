@@ -28,7 +28,7 @@ const reasons = ["scheme", "address", "port", "version", "missing-key", "damaged
 
 const invites: Target = {
   name: "invites",
-  share: 8,
+  share: 10,
   once: (dice) => {
     const write = () =>
       Invite.format({ address: { host: dice.pick(hosts), port: dice.whole(1, 65_535) }, key: key<"room">(dice) })
@@ -60,7 +60,7 @@ const invites: Target = {
 
 const keyFiles: Target = {
   name: "key files",
-  share: 8,
+  share: 10,
   once: (dice) => {
     const write = (): string => {
       const lines = Array.from({ length: dice.whole(1, 4) }, () => Keys.toBase64Url(key(dice)))
@@ -98,7 +98,7 @@ const letters = "aA1é日я\u0301\u200b\u202e\ud800\u{1f600}ﬁ İıſ\u1e9e-_. 
 
 const nicks: Target = {
   name: "nicks",
-  share: 6,
+  share: 10,
   once: (dice) => {
     const points = [...letters]
     const length = Math.floor(dice.scale(1, dice.chance(0.9) ? 40 : 3_000))

@@ -22,6 +22,8 @@ export interface Tally {
   tried: number
   accepted: number
   readonly refused: Map<string, number>
+  /** Milliseconds in all. */
+  time: number
   /** In milliseconds, and by which input. */
   slowest: number
   slowestSeed: number
@@ -33,6 +35,7 @@ export const of = (target: Target): Tally => ({
   tried: 0,
   accepted: 0,
   refused: new Map(),
+  time: 0,
   slowest: 0,
   slowestSeed: 0,
   found: []
@@ -51,6 +54,7 @@ export const add = (tally: Tally, target: Target, seed: number): void => {
     const { time, verdict } = timed(target, seed)
     if (verdict === accepted) tally.accepted += 1
     else tally.refused.set(verdict, (tally.refused.get(verdict) ?? 0) + 1)
+    tally.time += time
     if (time > tally.slowest) {
       tally.slowest = time
       tally.slowestSeed = seed
@@ -67,10 +71,10 @@ export const add = (tally: Tally, target: Target, seed: number): void => {
 }
 
 /** In one line. */
-export const line = ({ accepted, refused, slowest, slowestSeed, target, tried }: Tally): string => {
+export const line = ({ accepted, refused, slowest, slowestSeed, target, time, tried }: Tally): string => {
   const reasons = [...refused].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${reason} ${count}`)
   return (
     `${target}: ${tried} tried, ${accepted} accepted, refused: ${reasons.join(", ") || "none"}; ` +
-    `slowest ${slowest.toFixed(1)} ms (seed ${slowestSeed})`
+    `${((1_000 * time) / Math.max(1, tried)).toFixed(0)} µs each, slowest ${slowest.toFixed(1)} ms (seed ${slowestSeed})`
   )
 }
