@@ -2,6 +2,7 @@
 import * as Frames from "./Frames.js"
 import * as Framing from "./Framing.js"
 import * as Handshakes from "./Handshakes.js"
+import * as Pictures from "./Pictures.js"
 import * as Seals from "./Seals.js"
 import * as Secrets from "./Secrets.js"
 import type { Target } from "./Target.js"
@@ -10,6 +11,7 @@ export const all: ReadonlyArray<Target> = [
   ...Framing.targets,
   ...Handshakes.targets,
   ...Frames.targets,
+  ...Pictures.targets,
   ...Seals.targets,
   ...Secrets.targets
 ]
