@@ -108,6 +108,7 @@ describe("after it, every fault is answered by Bye protocol, and costs nobody el
     "a first Nick without a ticket": (raw) => raw.send({ _tag: "Nick", nick: "eve" }),
     "a first frame that is not number 0": (raw) => raw.sendText(frame({ frame: 1, messages: [nick] })),
     "a first frame that is not JSON": (raw) => raw.sendText("{"),
+    "a first frame with a tag that has no text": (raw) => raw.send({ ...nick, _tag: { toString: 1 } }),
     "a first frame that is not UTF-8": (raw) => raw.sendText(Uint8Array.of(0x22, 0xff, 0x22)),
     "a text before Welcome": (raw) => {
       raw.send({ ...nick, nick: "ada" })

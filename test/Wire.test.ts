@@ -205,6 +205,12 @@ const badPlaintexts = (good: string): ReadonlyArray<readonly [string, string | U
   ["an excess key", good.replace(/}$/, ',"extra":1}'), "shape"],
   ["an excess key in a message", good.replace(/}]}$/, ',"extra":1}]}'), "shape"],
   ["an unknown message", good.replace(/"_tag":"\w+"/, '"_tag":"Shout"'), "shape"],
+  ["a tag that has no text", good.replace(/"_tag":"\w+"/, '"_tag":{"toString":1}'), "shape"],
+  [
+    "a tag of lists in lists",
+    good.replace(/"_tag":"\w+"/, `"_tag":${"[".repeat(20_000)}${"]".repeat(20_000)}`),
+    "shape"
+  ],
   ["a broadcast", '{"epoch":0,"events":[{"_tag":"Joined","seq":1,"at":0,"member":1,"nick":"ada"}]}', "shape"],
   ["a frame of 49,001 bytes", padded(good, Wire.maxPlaintext + 1), "shape"],
   ["a gap", good.replace('"frame":0', '"frame":1'), "frame-number"]

@@ -20,6 +20,19 @@ export const WellFormed = Schema.String.pipe(
 const textOf = (bytes: Uint8Array): string =>
   isAscii(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1") : utf8.decode(bytes)
 
+/** How deep tags stand at most: a frame's messages, a message's events. */
+const deepestTag = 4
+
+/**
+ * Whether all tags are strings. A union asks each for its text, and JSON holds what has none, and throws
+ * (`{"toString":1}`), or whose text takes long to find (lists in lists without end).
+ */
+const hasTextTags = (value: unknown, depth = 0): boolean => {
+  if (typeof value !== "object" || value === null || depth > deepestTag) return true
+  if ("_tag" in value && typeof value._tag !== "string") return false
+  return Object.values(value).every((inner) => hasTextTags(inner, depth + 1))
+}
+
 const decoder = <A, I>(
   schema: Schema.Schema<A, I>,
   onExcessProperty: "error" | "ignore",
@@ -35,6 +48,7 @@ const decoder = <A, I>(
       return Either.left("json")
     }
     if (isKnown?.(value) === true) return Either.right(value)
+    if (onExcessProperty === "error" && !hasTextTags(value)) return Either.left("shape")
     return Either.mapLeft(decode(value), () => "shape" as const)
   }
 }
