@@ -183,6 +183,9 @@ const dialect: Dialect = {
   listen
 }
 
+/** Members here say nothing but texts, and hear all the same bytes: nobody is asked whether it is there. */
+const unasked = { CHAT_PING_AFTER: "1 day", CHAT_SILENT_AFTER: "1 day" }
+
 const portOf = (line: string) => /^serving on .*:(\d+) /.exec(line)?.[1]
 
 const peer = (name: string, log: (directory: string) => ReadonlyArray<string>): Peer => ({
@@ -196,7 +199,7 @@ const peer = (name: string, log: (directory: string) => ReadonlyArray<string>): 
       const keyFile = join(directory, "secret.key")
       writeFileSync(keyFile, Keys.format({ _tag: "RoomKeys", keys }), { mode: 0o600 })
       const args = ["dist/bin/chat.js", "s", "--port", "0", "--key-file", keyFile, ...log(directory)]
-      return yield* NodeServer.start(args, portOf)
+      return yield* NodeServer.start(args, portOf, unasked)
     }),
   dialect
 })

@@ -12,10 +12,11 @@ const flags = ["--expose-gc", "--import", "./bench/utils/collect.mjs"]
 /** Starts a script on the servers' core, for the life of the Scope; done when it has printed its port, which `port` finds. */
 export const start = (
   args: ReadonlyArray<string>,
-  port: (line: string) => string | undefined
+  port: (line: string) => string | undefined,
+  env: NodeJS.ProcessEnv = {}
 ): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const child = yield* Process.start(Process.serverCore, process.execPath, [...flags, ...args])
+    const child = yield* Process.start(Process.serverCore, process.execPath, [...flags, ...args], { env })
     const { stdout } = child
     if (stdout === null) return yield* Effect.dieMessage("its standard output is not there to be read")
     return yield* Effect.promise(async () => {

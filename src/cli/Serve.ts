@@ -1,7 +1,7 @@
 /** `chat s`: serves a chat until it is interrupted. */
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -32,6 +32,19 @@ const loadServer = Effect.promise(() => import("../server/Server.js"))
 const loadMemory = Effect.promise(() => import("../server/Log.js"))
 const loadDatabase = Effect.promise(() => import("../server/LogSql.js"))
 
+const time = (name: string, standard: Duration.Duration) =>
+  Config.duration(name).pipe(
+    Config.withDefault(standard),
+    Effect.mapError(() => new UsageError({ message: `${name} is a number and a unit, as in '30 seconds'` }))
+  )
+
+/** How long strangers and silent clients are waited for. */
+const patience = Effect.all({
+  opening: time("CHAT_OPENING", Duration.seconds(10)),
+  pingAfter: time("CHAT_PING_AFTER", Duration.seconds(30)),
+  silentAfter: time("CHAT_SILENT_AFTER", Duration.seconds(75))
+})
+
 /** Makes the key file that is missing. */
 const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
   const keys = yield* newRoomKeys
@@ -61,6 +74,7 @@ export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
   if (options.ephemeral && (Option.isSome(options.db) || options.newLog)) {
     return yield* new UsageError({ message: "--ephemeral keeps no file: leave --db and --new-log out" })
   }
+  const limits = yield* patience
   const source = yield* KeySource.find(keyFile)
   const keys = yield* Effect.catchTag(KeySource.load(source, readStdin), "KeyError", (error) =>
     source._tag === "File" && error.reason === "missing" ? makeKeyFile(source.path) : Effect.fail(error)
@@ -76,7 +90,7 @@ export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
     return yield* server.join
   }).pipe(
     Effect.provide(
-      Server.layer({ keys: Keys.serverKeys(keys), retain }).pipe(
+      Server.layer({ keys: Keys.serverKeys(keys), retain, ...limits }).pipe(
         Layer.provide([TransportTcp.layerListener({ host, port }), Layer.succeedContext(log.context), Fernet.layer])
       )
     )

@@ -92,7 +92,8 @@ export interface Shape {
 
 export class Client extends Context.Tag("fernet-chat/Client")<Client, Shape>() {}
 
-export interface Options {
+/** Beside how long the server may be silent, which has defaults. */
+export interface Options extends Partial<Presence.Limits> {
   /** The room keys: the first joins and seals, all of them open. */
   readonly keys: Keys.Ring<Keys.RoomKey>
   readonly nick: string
@@ -142,7 +143,10 @@ const member = Effect.fnUntraced(function* (options: Options, kept: Kept.Kept) {
   // Last of all, when nothing changes any more.
   yield* Effect.addFinalizer(() => Effect.ignoreLogged(Effect.zipRight(keepOutbox, keepSeen)))
 
+  const { pingAfter, silentAfter } = options
   const presence = yield* Presence.make(conversation, {
+    ...(pingAfter === undefined ? {} : { pingAfter }),
+    ...(silentAfter === undefined ? {} : { silentAfter }),
     key: Keys.serverKey(options.keys[0]),
     wasIn: Option.isSome(kept.seen),
     due,

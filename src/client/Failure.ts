@@ -95,6 +95,10 @@ export const broken = (error?: TransportError | Fault) =>
     ? new Disconnected({ reason: "fault", message: error.message })
     : new Disconnected({ reason: "lost", message: error?.message ?? "the connection to the server was lost" })
 
+/** The end of a session whose server has not been heard for too long: its connection is taken to be dead. */
+export const unheard = () =>
+  new Disconnected({ reason: "lost", message: "nothing was heard from the server for too long" })
+
 /** The end of a session whose server does not answer a Leave. */
 export const unanswered = () => new Disconnected({ reason: "silent", message: "the server does not answer" })
 

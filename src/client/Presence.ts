@@ -3,6 +3,7 @@
  * as there is somebody to come back to.
  */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
@@ -11,6 +12,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import type * as Subscribable from "effect/Subscribable"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { EventLoop } from "../domain/EventLoop.js"
 import type * as Keys from "../domain/Keys.js"
 import * as Transport from "../domain/Transport.js"
 import type * as Wire from "../domain/Wire.js"
@@ -23,6 +25,19 @@ import * as Failure from "./Failure.js"
 const joinTime = "10 seconds"
 const leaveTime = "5 seconds"
 const doorTime = "1 second"
+
+/** How often it is looked whether the server has been heard. */
+const lookTime = "1 second"
+
+/** How long the server may be silent. A client looks once a second. */
+export interface Limits {
+  /** How long nothing may come from the server until it is sent a Ping: 30 seconds. */
+  readonly pingAfter: Duration.DurationInput
+  /** How long nothing may come from the server until the connection is taken to be lost: 75 seconds. */
+  readonly silentAfter: Duration.DurationInput
+}
+
+const defaultLimits: Limits = { pingAfter: "30 seconds", silentAfter: "75 seconds" }
 
 export type Status =
   | { readonly _tag: "Online" }
@@ -43,7 +58,7 @@ export interface Presence {
   readonly drop: (error: Failure.Disconnected) => Effect.Effect<void>
 }
 
-export interface Options {
+export interface Options extends Partial<Limits> {
   readonly key: Keys.ServerKey
   /** Whether this client was let in there in an earlier run. */
   readonly wasIn: boolean
@@ -54,9 +69,12 @@ export interface Options {
 }
 
 /** Connects, for the life of the Scope. */
-export const make = Effect.fnUntraced(function* (conversation: Conversation, { due, key, onJoined, wasIn }: Options) {
+export const make = Effect.fnUntraced(function* (conversation: Conversation, options: Options) {
+  const { due, key, onJoined, pingAfter, silentAfter, wasIn } = { ...defaultLimits, ...options }
   const { address } = yield* Transport.Dialer
-  const now = Effect.clockWith((clock) => clock.currentTimeMillis)
+  const clock = yield* Effect.clock
+  const now = clock.currentTimeMillis
+  const { turn: nextTurn } = yield* EventLoop
   const status = yield* SubscriptionRef.make<Status>({ _tag: "Connecting" })
   const joined = yield* Deferred.make<void, Failure.JoinError>()
   /** Done when there is nothing more to wait for on any connection. */
@@ -65,6 +83,9 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
   let since = Number.POSITIVE_INFINITY
   /** Whether this connection has been asked to let us in, and has not ended. */
   let isAsked = false
+  /** When the newest frame came, and when one was last sent (ms). */
+  let heard = 0
+  let said = 0
   /** Connections in a row that have not lasted. */
   let failures = 0
 
@@ -86,6 +107,7 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
 
   /** Takes in a frame, and says what is to be done before the next; fails with the end of the connection. */
   const take = (received: Wire.Received): Effect.Effect<void, Failure.JoinError | Failure.Disconnected> | undefined => {
+    heard = clock.unsafeCurrentTimeMillis()
     const turn = conversation.receive(received)
     due.unsafeOpen()
     if (Either.isLeft(turn)) return Failure.broken(turn.left)
@@ -102,6 +124,7 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
     const messages = conversation.next()
     if (messages === undefined) return
     connection.send(...messages)
+    said = clock.unsafeCurrentTimeMillis()
     due.unsafeOpen()
   })
 
@@ -109,6 +132,31 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
   const patience = Effect.gen(function* () {
     yield* Effect.sleep(joinTime)
     return since === Number.POSITIVE_INFINITY ? yield* Failure.silent(address) : yield* Effect.never
+  })
+
+  /**
+   * Asks a server that is silent whether it is there, and waits for the answer, but not for ever. To one whose own question
+   * waits behind much else on a slow way, it shows by asking that it is here.
+   */
+  const watch = Effect.fnUntraced(function* (connection: Connection.Connection) {
+    const [asking, most] = [Duration.toMillis(pingAfter), Duration.toMillis(silentAfter)]
+    /** What was heard last when it was asked. */
+    let asked: number | undefined
+    while (true) {
+      yield* Effect.sleep(lookTime)
+      // Where this process stood still, what has come meanwhile is read first.
+      yield* nextTurn
+      const at = yield* now
+      // A clock that was set back makes nobody wait longer.
+      heard = Math.min(heard, at)
+      said = Math.min(said, at)
+      if (at - heard >= most) return yield* Failure.unheard()
+      const isSilent = at - heard >= asking && asked !== heard
+      if (!isSilent && at - said < most / 2) continue
+      if (isSilent) asked = heard
+      said = at
+      connection.send({ _tag: "Ping", at })
+    }
   })
 
   /** What follows from the end of a connection: when (ms) the next is to be tried; without one, all is over. */
@@ -142,6 +190,7 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
     })
     connection.send(conversation.begin())
     isAsked = true
+    heard = said = clock.unsafeCurrentTimeMillis()
     due.unsafeOpen()
     const reading = connection
       .read(() => conversation.group, take)
@@ -151,6 +200,7 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, { d
       )
     const error = yield* reading.pipe(
       Effect.raceFirst(patience),
+      Effect.raceFirst(watch(connection)),
       Effect.raceFirst(Effect.forever(send(connection))),
       Effect.flip
     )

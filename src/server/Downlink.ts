@@ -14,6 +14,12 @@ export interface Admission {
   readonly roster: ReadonlyArray<Protocol.Members>
 }
 
+/** How long (ms) a client may be silent: until it is sent a Ping, and until Bye. */
+export interface Patience {
+  readonly pingAfter: number
+  readonly silentAfter: number
+}
+
 export class Downlink {
   private written: Protocol.Position = Protocol.start
   private state: "new" | "welcomed" | "closed" = "new"
@@ -21,6 +27,9 @@ export class Downlink {
   private parting: Protocol.ByeReason | undefined
   private isBehind = false
   private onClose: (() => void) | undefined
+  /** How long (ms) nothing has come from this client, and whether anybody is there to read what comes. */
+  private silence = 0
+  private isRead = false
 
   constructor(
     private readonly transport: Transport.Transport,
@@ -54,6 +63,35 @@ export class Downlink {
         this.onClose = undefined
       })
     })
+  }
+
+  /** What comes from this client is read from now on. */
+  listen(): void {
+    this.silence = 0
+    this.isRead = true
+  }
+
+  /** Something has come. What follows is not read before the next {@link listen}. */
+  heard(): void {
+    this.silence = 0
+    this.isRead = false
+  }
+
+  /**
+   * Counts `time` ms, up to `at`, in which nothing has come, and writes what is due then; whether anything was. One that is
+   * not read is not to blame, and is told all the same that the server is there.
+   */
+  wait(time: number, at: number, { pingAfter, silentAfter }: Patience): boolean {
+    if (this.state === "closed") return false
+    const pings = Math.floor(this.silence / pingAfter)
+    this.silence += time
+    if (this.isRead && this.silence >= silentAfter) {
+      this.bye("silent")
+      return true
+    }
+    if (Math.floor(this.silence / pingAfter) === pings) return false
+    this.send({ _tag: "Ping", at, last: this.written })
+    return true
   }
 
   /** Writes messages to this client alone; returns the bytes not yet sent. */

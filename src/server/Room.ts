@@ -35,9 +35,23 @@ export interface Limits {
   readonly queue: number
   /** How long a member whose connection was lost keeps its nick and its place: 30 seconds. */
   readonly grace: Duration.DurationInput
+  /** How long a connection may take until its first frame opens, before it is closed without a word: 10 seconds. */
+  readonly opening: Duration.DurationInput
+  /** How long nothing may come from a client until it is sent a Ping, and again each such time: 30 seconds. */
+  readonly pingAfter: Duration.DurationInput
+  /** How long nothing may come from a client that is read until it gets Bye silent: 75 seconds. */
+  readonly silentAfter: Duration.DurationInput
 }
 
-export const defaultLimits: Limits = { history: 100, maxUnsent: 1024 * 1024, queue: 1024, grace: "30 seconds" }
+export const defaultLimits: Limits = {
+  history: 100,
+  maxUnsent: 1024 * 1024,
+  queue: 1024,
+  grace: "30 seconds",
+  opening: "10 seconds",
+  pingAfter: "30 seconds",
+  silentAfter: "75 seconds"
+}
 
 /**
  * How long (ms) after the last batch those who come and go are announced, where so many are live: to tell all of one

@@ -80,6 +80,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   )
   const connections = new Session.Connections()
   const context: Session.Context = { keys: options.keys, connections }
+  yield* Effect.forkIn(connections.watch({ ...Room.defaultLimits, ...options }), roomScope)
 
   const accept = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {

@@ -4,6 +4,7 @@
  */
 import { Buffer } from "node:buffer"
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -26,14 +27,22 @@ import * as Room from "./Room.js"
 /** How long a client may take to read what was written before its Bye. */
 const drainTime = "5 seconds"
 
-/** The connections of a server, so that they can be told of its end. */
+/** How often (ms) connections are looked through for silent ones, and how many of those are written to in a row. */
+const lookTime = 1_000
+const writesAtOnce = 32
+
+/** The limits that {@link Connections.watch} keeps. */
+type Silence = Pick<Room.Limits, "opening" | "pingAfter" | "silentAfter">
+
+/** The connections of a server, so that they can be told of its end, and those that say nothing be found. */
 export class Connections {
-  private readonly open = new Map<Transport.Transport, Downlink | undefined>()
+  /** Each with its downlink; one that has not shown who it is with the time (ms) that it has been here. */
+  private readonly open = new Map<Transport.Transport, Downlink | number>()
   private isClosing = false
 
   /** A connection that has not shown who it is. */
   add(transport: Transport.Transport): void {
-    this.open.set(transport, undefined)
+    this.open.set(transport, 0)
     if (this.isClosing) transport.stopReading()
   }
 
@@ -47,16 +56,46 @@ export class Connections {
   remove(transport: Transport.Transport): Downlink | undefined {
     const link = this.open.get(transport)
     this.open.delete(transport)
-    return link
+    return typeof link === "number" ? undefined : link
   }
 
   /** Says Bye to all, now and later; whoever has not shown who it is is closed without a word. */
   shutDown(): void {
     this.isClosing = true
     for (const [transport, link] of this.open) {
-      if (link === undefined) transport.stopReading()
+      if (typeof link === "number") transport.stopReading()
       else link.bye("shutdown")
     }
+  }
+
+  /**
+   * Looks after those that say nothing, for ever. One fiber counts for all, so that ten thousand who are idle cost a loop
+   * over them and no timers; it counts its own turns, so that nobody is to blame for time in which the server stood still.
+   */
+  watch(limits: Silence): Effect.Effect<never> {
+    return Effect.gen(this, function* () {
+      const { turn } = yield* EventLoop
+      const opening = Duration.toMillis(limits.opening)
+      const patience = {
+        pingAfter: Duration.toMillis(limits.pingAfter),
+        silentAfter: Duration.toMillis(limits.silentAfter)
+      }
+      while (true) {
+        yield* Effect.sleep(lookTime)
+        const at = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+        let writes = 0
+        for (const [transport, link] of this.open) {
+          if (typeof link === "number") {
+            this.open.set(transport, link + lookTime)
+            if (link + lookTime >= opening) transport.stopReading()
+          } else if (link.wait(lookTime, at, patience)) {
+            writes += 1
+            // Those who talk do not wait for a crowd that does not.
+            if (writes % writesAtOnce === 0) yield* turn
+          }
+        }
+      }
+    })
   }
 }
 
@@ -148,12 +187,16 @@ class Talk {
    * as nothing comes: what it holds, ten thousand who are idle hold.
    */
   get rest(): Heard {
-    return Effect.flatMap(this.transport.next, (lines) => this.hear(lines))
+    return Effect.suspend(() => {
+      this.link.listen()
+      return Effect.flatMap(this.transport.next, (lines) => this.hear(lines))
+    })
   }
 
   private hear(lines: ReadonlyArray<string>): Heard {
     const { link, reader, transport } = this
     if (lines.length === 0 || link.isClosed) return Effect.void
+    link.heard()
     const { commands, fault, fetches, isAnswered } = read(link, reader, lines)
     return Effect.flatMap(this.ask(commands), () => {
       if (fetches.length === 0 && fault === undefined && !isAnswered) return this.rest

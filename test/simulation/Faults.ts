@@ -57,6 +57,10 @@ export const faults: Readonly<Record<string, Fault>> = {
   "cut all": ({ network, world }) => {
     for (const connection of network.connections) connection.cut(world.dice.scale(10, 2_000))
   },
+  "gone dead": ({ network, world }) => {
+    const connections = Array.from(network.connections)
+    if (connections.length > 0) world.dice.pick(connections).vanish()
+  },
   "slow road": ({ clients, world }) => {
     const { road } = world.dice.pick(clients)
     const { dice } = world

@@ -319,6 +319,14 @@ export class Connection {
     this.network.connections.delete(this)
   }
 
+  /** Goes dead: nothing arrives any more, at either end, and nobody is told. */
+  vanish(): void {
+    this.state = "cut"
+    this.up.die()
+    this.down.die()
+    this.network.connections.delete(this)
+  }
+
   /** Tells a side by a reset that the other is gone. */
   private tell(end: End): void {
     const { dice, world } = this.network
