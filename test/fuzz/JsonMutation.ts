@@ -95,7 +95,7 @@ const keys = [
 /** Another value in place of `value`. */
 const other = (dice: Dice, value: unknown, donor: unknown): unknown => {
   if (dice.chance(0.15)) return mark
-  if (dice.chance(0.15)) return dice.pick([null, true, false, [], {}, [[]], donor])
+  if (dice.chance(0.15)) return dice.pick([null, true, [], {}, [[]], { toString: 1 }, donor])
   if (dice.chance(0.1)) return dice.chance(0.5) ? [value] : { [dice.pick(keys)]: value }
   if (typeof value === "number") return dice.chance(0.3) ? value + dice.whole(-2, 2) : dice.pick(numbers)
   if (typeof value === "string") {
