@@ -18,7 +18,6 @@ import * as Retention from "./cli/Retention.js"
 import type { SendOptions } from "./cli/Send.js"
 import type { ServeOptions } from "./cli/Serve.js"
 import * as Address from "./domain/Address.js"
-import * as Protocol from "./domain/Protocol.js"
 
 // ---- Specification ----
 
@@ -127,7 +126,6 @@ const since = Options.text("since").pipe(
   Options.withPseudoName("seq"),
   Options.withDescription("print what came after this event, 0 for all there is, whatever was seen before"),
   Options.withSchema(whole("--since", 0)),
-  Options.map((seq) => Protocol.Position.make(seq)),
   Options.optional
 )
 

@@ -11,7 +11,8 @@ import * as Invite from "../domain/Invite.js"
 import * as Keys from "../domain/Keys.js"
 import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
-import { readStdin, report, terminal } from "./Process.js"
+import { report, terminal } from "./Process.js"
+import { readStdin } from "./Stdin.js"
 
 export interface InviteOptions {
   readonly host: Option.Option<string>

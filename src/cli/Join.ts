@@ -9,13 +9,17 @@ import * as Transcript from "../client/terminal/Transcript.js"
 import * as Address from "../domain/Address.js"
 import * as Fingerprint from "../domain/Fingerprint.js"
 import * as Keys from "../domain/Keys.js"
+import * as Protocol from "../domain/Protocol.js"
 import { Incomplete } from "./Failure.js"
 import * as LastNick from "./LastNick.js"
 import * as Member from "./Member.js"
-import { interruption, print, report, stdin, terminal } from "./Process.js"
+import { interruption, print, report, terminal } from "./Process.js"
 import * as RoomSource from "./RoomSource.js"
+import { stdin } from "./Stdin.js"
 
-export interface JoinOptions extends RoomSource.RoomOptions, Member.MemberOptions, Plain.Options {
+export interface JoinOptions extends RoomSource.RoomOptions, Member.MemberOptions, Omit<Plain.Options, "since"> {
+  /** Prints what comes after this event. */
+  readonly since: Option.Option<number>
   /** The file to which what is shown is added. */
   readonly transcript: Option.Option<string>
 }
@@ -26,7 +30,7 @@ const loadTeletype = Effect.promise(() => import("../client/terminal/Teletype.js
 const loadQuestion = Effect.promise(() => import("../client/terminal/Question.js"))
 
 /** Whether one of the options asks for what only a pipe has, wherever it is. */
-const isPlain = ({ count, json, listen, since }: Plain.Options) =>
+const isPlain = ({ count, json, listen, since }: JoinOptions) =>
   json || listen || Option.isSome(since) || Option.isSome(count)
 
 /** The client of a member, on files of its own. */
@@ -102,7 +106,11 @@ const inPipe = Effect.fnUntraced(function* (
       transcript === undefined ? print(lines) : Effect.zipRight(print(lines), transcript.append(lines.slice(0, -1))),
     problem: report
   }
-  const refused = yield* Effect.provide(run(pipes, options), yield* memberOf(room, options.nick.value, options))
+  const since = Option.map(options.since, (seq) => Protocol.Position.make(seq))
+  const refused = yield* Effect.provide(
+    run(pipes, { ...options, since }),
+    yield* memberOf(room, options.nick.value, options)
+  )
   if (refused > 0) return yield* new Incomplete()
 })
 

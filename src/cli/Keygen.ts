@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as KeyFile from "../domain/KeyFile.js"
 import * as Keys from "../domain/Keys.js"
 import * as KeySource from "./KeySource.js"
-import { readStdin } from "./Process.js"
+import { readStdin } from "./Stdin.js"
 
 export interface KeygenOptions {
   /** The file to write, `-` for standard output. */

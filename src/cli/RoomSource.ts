@@ -11,7 +11,8 @@ import * as KeyFile from "../domain/KeyFile.js"
 import * as Keys from "../domain/Keys.js"
 import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
-import { interruption, readStdin, report, terminal } from "./Process.js"
+import { interruption, report, terminal } from "./Process.js"
+import { readStdin } from "./Stdin.js"
 
 export interface RoomOptions {
   /** Where it is, unless an invite says it; this machine if nothing does. */

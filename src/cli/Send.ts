@@ -13,8 +13,8 @@ import * as Seal from "../domain/Seal.js"
 import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
 import * as Member from "./Member.js"
-import { readStdinBytes } from "./Process.js"
 import * as RoomSource from "./RoomSource.js"
+import { readStdinBytes } from "./Stdin.js"
 
 export interface SendOptions extends Omit<RoomSource.RoomOptions, "invite">, Member.MemberOptions {
   /** The text's words; `-` alone is all of standard input. */

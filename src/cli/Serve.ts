@@ -14,7 +14,8 @@ import { UsageError } from "./Failure.js"
 import * as Hints from "./Hints.js"
 import { newRoomKeys } from "./Keygen.js"
 import * as KeySource from "./KeySource.js"
-import { interruption, readStdin } from "./Process.js"
+import { interruption } from "./Process.js"
+import { readStdin } from "./Stdin.js"
 
 export interface ServeOptions extends TransportTcp.Address {
   readonly keyFile: Option.Option<string>
