@@ -218,7 +218,7 @@ describe("a terminal that was taken for another", () => {
     ["all", { TERM: "xterm-256color" }],
     [
       "all",
-      { TERM: "screen-256color", TMUX: "/tmp/tmux-0/default,1,0", TERM_PROGRAM: "tmux", XTERM_VERSION: "XTerm(379)" }
+      { TERM: "screen-256color", TMUX: "/run/tmux/default,1,0", TERM_PROGRAM: "tmux", XTERM_VERSION: "XTerm(379)" }
     ],
     ["others", { TERM_PROGRAM: "vscode" }],
     ["none", { TERM: "xterm", XTERM_VERSION: "XTerm(379)" }],
