@@ -76,6 +76,7 @@ const flushTime = 1_000
 const flush = (isWanted: boolean, then: () => void): void => {
   if (stdout.writableLength === 0 || stdout.destroyed) then()
   else stdout.write("", then)
+  // No fiber runs any more that could sleep: this is the end of the process.
   if (!isWanted) setTimeout(then, flushTime)
 }
 

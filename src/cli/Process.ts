@@ -9,6 +9,7 @@ export const terminal: Terminal | undefined =
     ? {
         input: process.stdin,
         output: process.stdout,
+        // Which terminal it is, as it says itself: nothing that a user sets for this command.
         environment: process.env,
         // The whole group: npx and the shell below it wait for this process, and the user for them.
         stop: () => void process.kill(0, "SIGTSTP")
