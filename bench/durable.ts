@@ -22,6 +22,7 @@ import * as Seal from "../src/domain/Seal.js"
 import { Signal } from "../src/domain/Signal.js"
 import * as Wire from "../src/domain/Wire.js"
 import { type Admission, Downlink } from "../src/server/Downlink.js"
+import * as Limits from "../src/server/Limits.js"
 import * as LogSql from "../src/server/LogSql.js"
 import * as Room from "../src/server/Room.js"
 import * as SealedLog from "../src/server/SealedLog.js"
@@ -102,7 +103,7 @@ const program = Effect.gen(function* () {
   const commits: Array<BareLibsql.Commit> = []
   const store = recorded(join(directory, "ours"), commits)
   const log = yield* Layer.build(Layer.provide(SealedLog.layer({ keys: serverKeys }), store))
-  const room = yield* Effect.provide(Room.make(), log)
+  const room = yield* Effect.provide(Room.make(Limits.standard), log)
 
   const written = new Signal()
   const members = yield* Effect.forEach(Arr.range(1, size), (i) => enter(room, `member-${i}`, () => {}))

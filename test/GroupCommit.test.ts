@@ -17,6 +17,7 @@ import * as Transport from "../src/domain/Transport.js"
 import * as TransportMemory from "../src/domain/TransportMemory.js"
 import * as Wire from "../src/domain/Wire.js"
 import { type Admission, Downlink } from "../src/server/Downlink.js"
+import * as Limits from "../src/server/Limits.js"
 import * as Log from "../src/server/Log.js"
 import * as ServerRoom from "../src/server/Room.js"
 
@@ -129,7 +130,7 @@ describe("while the log is busy", () => {
       return submitted - committed.length === talking - finished.length
     })
     return Effect.gen(function* () {
-      const room = yield* ServerRoom.make()
+      const room = yield* ServerRoom.make(Limits.standard)
       const members = yield* Effect.forEach(Arr.range(1, count), (i) => enter(room, `m${i}`))
       commits.length = 0
       talking = count
@@ -164,7 +165,7 @@ describe("while the log is busy", () => {
       const commits: Array<Commit> = []
       const gate = Effect.unsafeMakeLatch(true)
       return Effect.gen(function* () {
-        const room = yield* ServerRoom.make()
+        const room = yield* ServerRoom.make(Limits.standard)
         const members = yield* Effect.forEach(Arr.range(1, 4), (i) => enter(room, `m${i}`))
         commits.length = 0
         yield* gate.close
@@ -185,7 +186,7 @@ describe("while the log is idle", () => {
   it.scoped("a text is committed by itself and at once", () => {
     const commits: Array<Commit> = []
     return Effect.gen(function* () {
-      const room = yield* ServerRoom.make()
+      const room = yield* ServerRoom.make(Limits.standard)
       const ada = yield* enter(room, "ada")
       const bob = yield* enter(room, "bob")
       commits.length = 0

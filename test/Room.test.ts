@@ -15,6 +15,7 @@ import * as Transport from "../src/domain/Transport.js"
 import * as TransportMemory from "../src/domain/TransportMemory.js"
 import * as Wire from "../src/domain/Wire.js"
 import { Downlink } from "../src/server/Downlink.js"
+import * as Limits from "../src/server/Limits.js"
 import * as Log from "../src/server/Log.js"
 import * as ServerRoom from "../src/server/Room.js"
 import * as RawClient from "./utils/RawClient.js"
@@ -167,7 +168,7 @@ describe("the hub", () => {
     const counts = new Map<unknown, number>()
     return Effect.gen(function* () {
       const fernet = yield* Fernet.Fernet
-      const room = yield* ServerRoom.make()
+      const room = yield* ServerRoom.make(Limits.standard)
       const link = Effect.gen(function* () {
         const transport = yield* Effect.flatMap(Transport.Dialer, ({ dial }) => dial)
         const key = Keys.fromBytes<"down">(new Uint8Array(32))

@@ -6,6 +6,7 @@ import type { Transport } from "../../src/domain/Transport.js"
 /** A Transport that says nothing and takes everything at once. `onWrite` is called after each write. */
 export const make = (onWrite: () => void): Transport => ({
   address: "sink",
+  network: "sink",
   lines: Stream.never,
   next: Effect.never,
   stopReading: () => {},

@@ -13,3 +13,21 @@ export const defaultAddress: Address = { host: "127.0.0.1", port: 55555 }
 /** `host:port`, with brackets around an IPv6 address. */
 export const format = ({ host, port }: Address): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+
+/** The part of an IPv6 address that a customer of a network is given, in groups of 16 bits. */
+const prefixLength = 4
+
+/**
+ * The network that a host stands for where addresses are counted, as text to compare: an IPv4 address itself, also where
+ * it is written as IPv6 (`::ffff:192.0.2.1`), and the /64 of an IPv6 address. `host` is as the system writes it.
+ */
+export const network = (host: string): string => {
+  const mapped = host.startsWith("::ffff:") ? host.slice("::ffff:".length) : host
+  if (!mapped.includes(":")) return mapped
+  const [address = ""] = host.split("%")
+  const [head = "", tail = ""] = address.split("::")
+  const groups = (part: string) => (part === "" ? [] : part.split(":"))
+  const before = groups(head)
+  const zeros = Array.from({ length: Math.max(8 - before.length - groups(tail).length, 0) }, () => "0")
+  return `${[...before, ...zeros, ...groups(tail)].slice(0, prefixLength).join(":")}::/64`
+}

@@ -26,6 +26,8 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
 export interface Transport {
   /** The other side's address, for log lines. */
   readonly address: string
+  /** Its host, as limits count it: one address of IPv4, a /64 of IPv6, which is what one customer of a network gets. */
+  readonly network: string
   /**
    * Lines without their newline, to be run once. Bounded: nothing is read ahead of who takes. It ends when the other
    * side has ended in good order; a partial line at the end, an empty and a long one are faults.
@@ -73,7 +75,7 @@ export class Dialer extends Context.Tag("fernet-chat/Dialer")<
 >() {}
 
 /** What an implementation brings; framing is common to all. */
-export interface Pipe extends Pick<Transport, "address" | "write" | "drained" | "end" | "stopReading"> {
+export interface Pipe extends Pick<Transport, "address" | "network" | "write" | "drained" | "end" | "stopReading"> {
   /** The next bytes that came; none at the end of the stream. */
   readonly read: Effect.Effect<Uint8Array | undefined, TransportError>
 }
@@ -88,6 +90,10 @@ class Framed implements Transport {
 
   get address(): string {
     return this.pipe.address
+  }
+
+  get network(): string {
+    return this.pipe.network
   }
 
   /** One line at a time until the limit is final, because taking a line may raise the limit of the next; then all. */

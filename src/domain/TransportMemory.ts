@@ -82,6 +82,7 @@ const side = (address: string, incoming: Way, outgoing: Way): Effect.Effect<Tran
     Effect.sync(() =>
       Transport.make({
         address,
+        network: address,
         read: incoming.read,
         write: (bytes) => outgoing.write(bytes),
         drained: outgoing.below(highWaterMark),

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
-import { type Address, format } from "./Address.js"
+import { type Address, format, network } from "./Address.js"
 import * as Transport from "./Transport.js"
 
 export { type Address, defaultAddress, format } from "./Address.js"
@@ -33,14 +33,16 @@ const scoped = <E, R>(socket: Effect.Effect<Net.Socket, E, R>): Effect.Effect<Ne
  * computes its effects when asked, because ten thousand of them may be idle.
  */
 class TcpPipe implements Transport.Pipe {
-  readonly address: string
+  readonly host: string
+  readonly port: number
   private waiting: Uint8Array | undefined
   private ended: Transport.Pipe["read"] | undefined
   private discarding = false
   private reader: ((read: Transport.Pipe["read"]) => void) | undefined
 
   constructor(private readonly socket: Net.Socket) {
-    this.address = format({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
+    this.host = socket.remoteAddress ?? "unknown"
+    this.port = socket.remotePort ?? 0
     socket.setNoDelay(true)
     socket.on("data", (chunk) => this.arrive(chunk))
     const end = () => this.finish(socket.errored === null ? noMore : Effect.fail(lost(socket.errored)))
@@ -49,6 +51,14 @@ class TcpPipe implements Transport.Pipe {
     // It may have broken while it waited its turn, when nobody listened here.
     if (socket.destroyed) end()
     socket.pause()
+  }
+
+  get address(): string {
+    return format(this)
+  }
+
+  get network(): string {
+    return network(this.host)
   }
 
   private arrive(chunk: Uint8Array): void {

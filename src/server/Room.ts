@@ -5,7 +5,6 @@
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
@@ -20,38 +19,11 @@ import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
 import { Hub } from "./Hub.js"
 import { Inbox } from "./Inbox.js"
+import type { Limits } from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
 import * as RoomState from "./RoomState.js"
 
 export type Command = RoomState.Command<Downlink>
-
-/** The limits of a room, each with its default. */
-export interface Limits {
-  /** Events that a newcomer is told of what was before: 100. */
-  readonly history: number
-  /** Unsent bytes of a session beyond which it goes back to catching up: 1 MiB. */
-  readonly maxUnsent: number
-  /** Commands that may wait before sessions are read no further: 1,024. */
-  readonly queue: number
-  /** How long a member whose connection was lost keeps its nick and its place: 30 seconds. */
-  readonly grace: Duration.DurationInput
-  /** How long a connection may take until its first frame opens, before it is closed without a word: 10 seconds. */
-  readonly opening: Duration.DurationInput
-  /** How long nothing may come from a client until it is sent a Ping, and again each such time: 30 seconds. */
-  readonly pingAfter: Duration.DurationInput
-  /** How long nothing may come from a client that is read until it gets Bye silent: 75 seconds. */
-  readonly silentAfter: Duration.DurationInput
-}
-
-export const defaultLimits: Limits = {
-  history: 100,
-  maxUnsent: 1024 * 1024,
-  queue: 1024,
-  grace: "30 seconds",
-  opening: "10 seconds",
-  pingAfter: "30 seconds",
-  silentAfter: "75 seconds"
-}
 
 /**
  * How long (ms) after the last batch those who come and go are announced, where so many are live: to tell all of one
@@ -110,8 +82,7 @@ type Item =
   | { readonly _tag: "Retry" }
 
 /** Builds a room over the Log, for the life of the Scope. */
-export const make = Effect.fnUntraced(function* (options?: Partial<Limits>) {
-  const limits = { ...defaultLimits, ...options }
+export const make = Effect.fnUntraced(function* (limits: Limits) {
   const log = yield* Log
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
   const { turn: nextTurn } = yield* EventLoop

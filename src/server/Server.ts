@@ -15,6 +15,7 @@ import type { Fernet } from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
 import { Listener } from "../domain/Transport.js"
 import * as CatchUp from "./CatchUp.js"
+import * as Limits from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
 import * as Room from "./Room.js"
 import * as Session from "./Session.js"
@@ -28,7 +29,7 @@ const flushTime = "2 seconds"
 /** How often the log is looked through for what is older than it is to be kept. */
 const trimTime = "1 minute"
 
-export interface Options extends Partial<Room.Limits> {
+export interface Options extends Partial<Limits.Limits> {
   /** The server keys of the room (`Keys.serverKeys` of a key file): whoever holds one of them is let in. */
   readonly keys: Keys.Ring<Keys.ServerKey>
   /** How long the log keeps events: 30 days. Members and what of theirs is acknowledged are kept for ever. */
@@ -70,7 +71,8 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const listener = yield* Listener
   // Closed by hand, at the end of a shutdown: with it goes what sessions may still wait for.
   const roomScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-  const room = yield* Scope.extend(Room.make(options), roomScope)
+  const limits = { ...Limits.standard, ...options }
+  const room = yield* Scope.extend(Room.make(limits), roomScope)
   yield* Effect.forkIn(trim(options.retain ?? "30 days"), roomScope)
   const services = Context.make(Room.Room, room)
   const catchUp = yield* Effect.provide(CatchUp.make, services)
@@ -80,7 +82,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   )
   const connections = new Session.Connections()
   const context: Session.Context = { keys: options.keys, connections }
-  yield* Effect.forkIn(connections.watch({ ...Room.defaultLimits, ...options }), roomScope)
+  yield* Effect.forkIn(connections.watch(limits), roomScope)
 
   const accept = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {

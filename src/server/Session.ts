@@ -22,6 +22,7 @@ import * as Wire from "../domain/Wire.js"
 import { CatchUp } from "./CatchUp.js"
 import { Downlink } from "./Downlink.js"
 import * as History from "./History.js"
+import type { Limits } from "./Limits.js"
 import * as Room from "./Room.js"
 
 /** How long a client may take to read what was written before its Bye. */
@@ -32,7 +33,7 @@ const lookTime = 1_000
 const writesAtOnce = 32
 
 /** The limits that {@link Connections.watch} keeps. */
-type Silence = Pick<Room.Limits, "opening" | "pingAfter" | "silentAfter">
+type Silence = Pick<Limits, "opening" | "pingAfter" | "silentAfter">
 
 /** The connections of a server, so that they can be told of its end, and those that say nothing be found. */
 export class Connections {

@@ -258,6 +258,7 @@ class End {
   transport(address: string): Transport.Transport {
     return Transport.make({
       address,
+      network: address,
       read: this.incoming.read,
       stopReading: () => this.incoming.stopReading(),
       write: (bytes) => this.outgoing.write(bytes),
