@@ -3,7 +3,6 @@ import { Buffer } from "node:buffer"
 import * as Net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { type Address, format, network } from "./Address.js"
 import * as Transport from "./Transport.js"
@@ -59,6 +58,12 @@ class TcpPipe implements Transport.Pipe {
 
   get network(): string {
     return network(this.host)
+  }
+
+  get stalledAt(): number | undefined {
+    // Node has no public name for what the system has yet to take of the write that it is at.
+    const { _handle: handle } = this.socket as { readonly _handle?: { readonly writeQueueSize?: number } | null }
+    return handle?.writeQueueSize || undefined
   }
 
   private arrive(chunk: Uint8Array): void {
@@ -145,6 +150,9 @@ function destroy(this: Net.Socket): void {
   this.destroy()
 }
 
+/** Connections that may wait until they are accepted, as many as the system holds before; the oldest goes for one more. */
+const backlog = 1024
+
 const listenError = (address: Address, error: NodeJS.ErrnoException): Transport.TransportError => {
   const at = format(address)
   switch (error.code) {
@@ -171,21 +179,30 @@ export const layerListener = (address: Address): Layer.Layer<Transport.Listener,
   Layer.scoped(
     Transport.Listener,
     Effect.gen(function* () {
-      const arrived = yield* Queue.unbounded<Net.Socket>()
+      const arrived: Array<Net.Socket> = []
+      const arrival = yield* Effect.makeLatch()
+      const next: Effect.Effect<Net.Socket> = Effect.suspend(() => {
+        const socket = arrived.shift()
+        if (socket !== undefined) return Effect.succeed(socket)
+        arrival.unsafeClose()
+        return Effect.zipRight(arrival.await, next)
+      })
       const close = (server: Net.Server) =>
-        Effect.gen(function* () {
+        Effect.sync(() => {
           server.close()
-          for (const socket of yield* Queue.takeAll(arrived)) socket.destroy()
+          for (const socket of arrived.splice(0)) socket.destroy()
         })
       const server = yield* Effect.acquireRelease(
         Effect.async<Net.Server, Transport.TransportError>((resume) => {
           const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
             // A socket may break while it waits its turn; who takes it finds it ended.
             socket.on("error", destroy)
-            Queue.unsafeOffer(arrived, socket)
+            arrived.push(socket)
+            if (arrived.length > backlog) arrived.shift()?.destroy()
+            arrival.unsafeOpen()
           })
           server.once("error", (error) => resume(Effect.fail(listenError(address, error))))
-          server.listen({ host: address.host, port: address.port, backlog: 1024 }, () => resume(Effect.succeed(server)))
+          server.listen({ host: address.host, port: address.port, backlog }, () => resume(Effect.succeed(server)))
         }),
         close
       )
@@ -193,7 +210,7 @@ export const layerListener = (address: Address): Layer.Layer<Transport.Listener,
       const port = bound !== null && typeof bound === "object" ? bound.port : address.port
       return {
         address: format({ host: address.host, port }),
-        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(Queue.take(arrived))), fromSocket)),
+        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(next)), fromSocket)),
         close: close(server)
       }
     })

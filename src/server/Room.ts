@@ -122,6 +122,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       .offer(Array.from(away, ([member, since]) => ({ _tag: "Overdue", member, since })))
       .pipe(Effect.delay(limits.grace), Effect.forkIn(scope))
   yield* expire(Array.from(state.away))
+  yield* Effect.forkScoped(hub.renewal(limits.epoch))
 
   /** The roster as it was last told, in pages: those who come together are told the same. */
   let told: { readonly roster: Roster.Roster; readonly pages: ReadonlyArray<Protocol.Members> } | undefined

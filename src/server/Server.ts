@@ -15,8 +15,11 @@ import type { Fernet } from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
 import { Listener } from "../domain/Transport.js"
 import * as CatchUp from "./CatchUp.js"
+import { Connections } from "./Connections.js"
 import * as Limits from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
+import { Rates } from "./Rates.js"
+import { Replays } from "./Replays.js"
 import * as Room from "./Room.js"
 import * as Session from "./Session.js"
 
@@ -80,9 +83,15 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const runSession = yield* FiberSet.runtime(sessions)<Session.Services>().pipe(
     Effect.provide(Context.add(services, CatchUp.CatchUp, catchUp))
   )
-  const connections = new Session.Connections()
-  const context: Session.Context = { keys: options.keys, connections }
-  yield* Effect.forkIn(connections.watch(limits), roomScope)
+  const connections = new Connections(limits)
+  const context: Session.Context = {
+    keys: options.keys,
+    connections,
+    rates: new Rates(limits),
+    replays: new Replays(),
+    clock: yield* Effect.clock
+  }
+  yield* Effect.forkIn(connections.watch, roomScope)
 
   const accept = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {

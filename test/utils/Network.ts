@@ -54,7 +54,7 @@ export const layer: Layer.Layer<Network | Transport.Dialer> = Layer.scopedContex
           Effect.gen(function* () {
             const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
             memory = yield* Layer.buildWithScope(TransportMemory.layer, outer)
-            const server = Server.layer({ keys: Room.serverKeys, ...limits }).pipe(
+            const server = Server.layer({ keys: Room.serverKeys, ...Room.unlimited, ...limits }).pipe(
               Layer.provide([Layer.succeedContext(memory), Fernet.layer])
             )
             yield* Layer.buildWithScope(server, scope).pipe(Effect.provide(Context.make(Log.Log, log)))
