@@ -13,6 +13,7 @@ import * as Edge from "./cli/Edge.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
+import * as LimitFlags from "./cli/LimitFlags.js"
 import { terminal } from "./cli/Process.js"
 import * as Retention from "./cli/Retention.js"
 import type { SendOptions } from "./cli/Send.js"
@@ -104,8 +105,10 @@ const serverOptions = {
   db,
   ephemeral,
   retain,
-  newLog
+  newLog,
+  limits: LimitFlags.options
 }
+
 /** A whole number from `least` on. */
 const whole = (name: string, least: number) =>
   Schema.NumberFromString.pipe(

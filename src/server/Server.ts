@@ -2,6 +2,8 @@
  * The server: a Layer among others. It takes connections from a Listener, keeps its room in a Log, and supervises a
  * fiber for each connection.
  */
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -138,6 +140,15 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
 /** A server as a Layer: give it a Listener, a Log and a Fernet. Whoever must know when it dies waits for its `join`. */
 export const layer = (options: Options): Layer.Layer<Server, LogError, Listener | Log | Fernet> =>
   Layer.scoped(Server, make(options))
+
+/**
+ * The same with options that are each a Config, as `Limits.config` is for all limits at once:
+ * `Server.layerConfig(Config.map(Limits.config, (limits) => ({ keys, ...limits })))`.
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<Server, LogError | ConfigError, Listener | Log | Fernet> =>
+  Layer.scoped(Server, Effect.flatMap(Config.unwrap(options), make))
 
 /** Serves until it is interrupted. */
 export const run = (options: Options): Effect.Effect<never, LogError, Listener | Log | Fernet> =>

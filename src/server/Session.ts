@@ -212,6 +212,8 @@ const greet = Effect.fnUntraced(function* (transport: Transport.Transport, conte
   transport.trust()
   const link = new Downlink(transport, new Wire.Writer(fernet, down), catchUp.start)
   if (!connections.identify(transport, link)) return yield* ended()
+  // There is no place for it.
+  if (link.isClosed) return undefined
   const { messages } = yield* reader.decode(plaintext)
   if (messages.length !== 1 || messages[0]._tag !== "Nick") {
     return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })

@@ -113,6 +113,10 @@ export const run = ({ listen, mutant = {}, seed }: Options): Result => {
       maxUnsent: dice.scale(500, 50_000),
       queue: dice.scale(4, 1_024),
       grace: dice.scale(500, 30_000),
+      epoch: dice.scale(500, 60_000),
+      burst: dice.scale(5, 200),
+      rate: dice.scale(2, 200),
+      slowAfter: dice.scale(2_000, 30_000),
       ...(dice.chance(0.2) ? { retain: dice.scale(5_000, 60_000) } : {})
     }
   })
