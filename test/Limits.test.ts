@@ -81,6 +81,7 @@ describe("limits from variables", () => {
       first.send({ _tag: "Ping", at: 1 })
       yield* RawClient.until(first, "Pong")
     }).pipe(
+      Effect.scoped,
       Effect.provide(
         Server.layerConfig({ keys: Config.succeed(Room.serverKeys), connections: Config.integer("PLACES") }).pipe(
           Layer.provideMerge(Layer.mergeAll(TransportMemory.layer, Log.layerMemory(), Fernet.layer))
