@@ -390,6 +390,9 @@ describe("the directory of a set", () => {
       if (onWindows) return
       expect([rotated, existsSync(before)]).toEqual([later, false])
       expect(yield* StateFiles.directoryOf({ ...base, stateHome, keys: [young, old] })).toBe(later)
+      // And after going back, with the new one below.
+      expect(yield* StateFiles.directoryOf({ ...base, stateHome, keys: [old, young] })).toBe(before)
+      expect(yield* use(before, (store) => store.get("ticket"))).toEqual(Option.some("one"))
     }).pipe(Effect.provide(platform))
   )
 

@@ -38,7 +38,7 @@ const misuse = ({ force, output, server }: KeygenOptions): string | undefined =>
 /** Where a key is that cannot be changed there. */
 const unchangeable = (where: string, then: string) =>
   new UsageError({
-    message: `the key is in ${where}, which is not for chat to change: save it in a file, chat keygen --rotate --key-file FILE, and ${then}`
+    message: `the key is in ${where}, which is not for chat to change: save it in a file, run chat keygen --rotate --key-file FILE, and ${then}`
   })
 
 /** What is left to do by hand once the file at `path` has a new key, in the order in which nobody is shut out. */

@@ -104,7 +104,9 @@ export const create = Effect.fn("KeyFile.create")(function* (
       error._tag === "SystemError" && error.reason === "AlreadyExists"
         ? new Keys.KeyError({
             reason: "exists",
-            message: `${path} is there already: give another name with -o, or --force to replace it`
+            message: `${path} is there already: give another name with -o, ${
+              keys._tag === "RoomKeys" ? "--rotate to put a new key before what it has, " : ""
+            }or --force to replace it`
           })
         : unwritable(path)(error)
     )
