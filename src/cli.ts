@@ -170,6 +170,9 @@ const keygenOptions = {
   server: Options.boolean("server").pipe(
     Options.withDescription("derive the server key of a room key: it admits members and opens no text")
   ),
+  rotate: Options.boolean("rotate").pipe(
+    Options.withDescription("put a new key first in the room key file, and keep the old ones for reading")
+  ),
   keyFile
 }
 
@@ -188,7 +191,9 @@ const sendCommand = Command.make("send", { ...memberOptions, text }, (options) =
   Command.withDescription(sendText)
 )
 const keygenCommand = Command.make("keygen", keygenOptions, (options) => keygen(options)).pipe(
-  Command.withDescription("Make a room key, or derive a server key from one. Never overwrites without --force.")
+  Command.withDescription(
+    "Make a room key, derive a server key from one, or change to a new one. Never overwrites a key without --force."
+  )
 )
 
 const inviteOptions = { host: host("the server's name or address, as others reach it"), port, keyFile }

@@ -486,7 +486,7 @@ describe("keys", () => {
       expect(first).toMatch(/^[\w-]{43}=\n$/)
       expect(failure(yield* Command.run(["keygen"], { cwd }))).toEqual({
         code: 1,
-        line: "secret.key is there already: give another name with -o, or --force to replace it"
+        line: "secret.key is there already: give another name with -o, --rotate to put a new key before what it has, or --force to replace it"
       })
       expect(readFileSync(file, "utf8")).toBe(first)
       chmodSync(file, 0o644)

@@ -140,8 +140,11 @@ const member = Effect.fnUntraced(function* (options: Options, kept: Kept.Kept) {
       keptSeen = seen
     })
   })
-  // Last of all, when nothing changes any more.
-  yield* Effect.addFinalizer(() => Effect.ignoreLogged(Effect.zipRight(keepOutbox, keepSeen)))
+  // Last of all, when nothing changes any more. Who was not let in has said nothing.
+  const keepAll = Effect.suspend(() =>
+    conversation.present === undefined ? Effect.void : Effect.zipRight(keepOutbox, keepSeen)
+  )
+  yield* Effect.addFinalizer(() => Effect.ignoreLogged(keepAll))
 
   const { pingAfter, silentAfter } = options
   const presence = yield* Presence.make(conversation, {
