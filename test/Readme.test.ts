@@ -141,6 +141,15 @@ describe("the README", () => {
         yield* anew.shows("the old log is in chat.db.2")
         yield* anew.shows("serving on 127.0.0.1:")
 
+        yield* interrupt(anew)
+
+        const limited = yield* shell(run("npx chat s --connections-per-address unlimited --rate 50"), {
+          cwd,
+          env: { CHAT_PORT: "0", CHAT_KEY_FILE: "room.key", CHAT_DB: "limited.db" }
+        })
+        yield* limited.shows("serving on 127.0.0.1:")
+        yield* interrupt(limited)
+
         // The benchmark would disturb the tests, and the last one is the command that runs this test: CI runs both.
         const ci = readFileSync(join(root, ".ci/run"), "utf8").split("\n")
         const bench = run("npm run bench -- --quick")
