@@ -7,7 +7,7 @@ import { launchers, scripts, threads } from "./esbuild.mjs"
 import { licenses } from "./licenses.mjs"
 
 const { outdir } = scripts
-const entryPoints = { chat: "src/cli.ts", ...threads }
+const entryPoints = { chat: "src/cli/main.ts", ...threads }
 const names = Object.keys(entryPoints)
 
 await rm(outdir, { recursive: true, force: true })

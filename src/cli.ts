@@ -1,4 +1,4 @@
-/** The command: specification first, handlers below, and at the end what runs it. */
+/** The command: specification first, handlers below. src/cli/main.ts runs it. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -7,14 +7,10 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import packageJson from "../package.json" with { type: "json" }
-import * as Completions from "./cli/Completions.js"
-import * as Edge from "./cli/Edge.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
 import * as LimitFlags from "./cli/LimitFlags.js"
-import { terminal } from "./cli/Process.js"
 import * as Retention from "./cli/Retention.js"
 import type { SendOptions } from "./cli/Send.js"
 import type { ServeOptions } from "./cli/Serve.js"
@@ -201,22 +197,26 @@ const inviteCommand = Command.make("invite", inviteOptions, (options) => invite(
   Command.withDescription("Print one line that lets somebody in, and on a terminal a QR code of it.")
 )
 
-const chat = Command.make("chat", {}, () => new Alone()).pipe(
+const subcommands = [
+  serverCommand("s", serveText),
+  clientCommand("c", joinText),
+  inviteCommand,
+  sendCommand,
+  keygenCommand,
+  serverCommand("server", "The same as s."),
+  clientCommand("client", "The same as c.")
+] as const
+
+/** All of it: what is typed, its help and its completions. */
+export const chat = Command.make("chat", {}, () => new Alone()).pipe(
   Command.withDescription(
     `A group chat for people who share one key. Alone on a terminal, asks whether to serve or join. ${exitCodes}`
   ),
-  Command.withSubcommands([
-    serverCommand("s", serveText),
-    clientCommand("c", joinText),
-    inviteCommand,
-    sendCommand,
-    keygenCommand,
-    serverCommand("server", "The same as s."),
-    clientCommand("client", "The same as c.")
-  ])
+  Command.withSubcommands(subcommands)
 )
 
-const cli = Command.run(chat, { name: "fernet-chat", version: packageJson.version, executable: "chat" })
+/** What the page in the manual tells of: `chat`, and each subcommand in its order. */
+export const descriptors = { chat: chat.descriptor, subcommands: subcommands.map(({ descriptor }) => descriptor) }
 
 /** The arguments; of `chat send` those that follow `--` are the text as it is, whatever they look like. */
 const split = (argv: ReadonlyArray<string>) => {
@@ -224,7 +224,8 @@ const split = (argv: ReadonlyArray<string>) => {
   const dashes = argv.slice(2, Math.max(end, 2)).includes("send") ? end : -1
   return dashes === -1 ? { argv, verbatim: [] } : { argv: argv.slice(0, dashes), verbatim: argv.slice(dashes + 1) }
 }
-const { argv, verbatim } = split(process.argv)
+/** What of the process's arguments is for `chat` to read; the rest is text, and `chat send` has it. */
+export const { argv, verbatim } = split(process.argv)
 
 // ---- Handlers: each is loaded when it is the one; the others, and --help, do not wait for it ----
 
@@ -260,20 +261,3 @@ const invite = (options: InviteOptions) =>
 
 /** `chat` was called without anything else. */
 class Alone extends Data.TaggedError("Alone") {}
-
-/** What `chat` alone stands for: on a terminal the user is asked, elsewhere it is help. */
-const choose = (on: typeof terminal) =>
-  on === undefined
-    ? Effect.succeed("--help")
-    : Effect.flatMap(
-        Effect.promise(() => import("./cli/Choose.js")),
-        (Choose) => Choose.choose(on)
-      )
-
-// ---- The edge ----
-
-const main = Effect.catchTag(cli(argv), "Alone", () =>
-  Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))
-)
-
-Edge.run(main, (printed) => (argv.includes("--completions") ? Completions.withFiles(printed) : printed))
