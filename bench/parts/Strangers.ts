@@ -114,7 +114,7 @@ const holders = (before: ReadonlyArray<Holders.Report>, during: ReadonlyArray<Ho
 const server = ({ after, before, log, peak, seconds }: Siege.Found) =>
   Table.render(
     [
-      `the server; it logged ${log.length} lines in ${seconds.toFixed(0)} s, of which the first, the middle and the last:`,
+      `the server; lines that it logged in ${seconds.toFixed(0)} s: ${log.length}; the first, the middle and the last:`,
       ...Arr.dedupe([0, log.length >> 1, log.length - 1]).flatMap((at) => log[at]?.slice(0, 200) ?? [])
     ].join("\n"),
     ["", "before", "peak", "after"],
