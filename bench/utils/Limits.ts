@@ -4,7 +4,7 @@
  */
 
 /** Members here say nothing but texts, and hear all the same bytes: nobody is asked whether it is there. */
-export const unasked = { pingAfter: "1 day", silentAfter: "1 day" } as const
+export const unasked = { pingAfter: "1 day", silentAfter: "2 days" } as const
 
 /** For a server that is put under load. */
 export const load = {
