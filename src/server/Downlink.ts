@@ -180,4 +180,9 @@ export class Downlink {
   get address(): string {
     return this.transport.address
   }
+
+  /** The network that the client comes from. */
+  get network(): string {
+    return this.transport.network
+  }
 }

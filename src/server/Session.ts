@@ -148,7 +148,7 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
       flush()
       switch (message._tag) {
         case "Nick":
-          commands.push({ _tag: "Nick", link, message })
+          commands.push({ _tag: "Nick", link, message, network: link.network })
           isAnswered = true
           break
         case "Leave":
@@ -256,7 +256,7 @@ const greet = Effect.fnUntraced(function* (transport: Transport.Transport, { con
   if (messages.length !== 1 || messages[0]._tag !== "Nick") {
     return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
   }
-  yield* room.submit([{ _tag: "Nick", link, message: messages[0] }])
+  yield* room.submit([{ _tag: "Nick", link, message: messages[0], network: link.network }])
   return new Talk(transport, link, reader, room)
 })
 

@@ -255,6 +255,7 @@ class End {
     private readonly onGone: () => void
   ) {}
 
+  /** Each client's machine is in a network of its own. */
   transport(address: string): Transport.Transport {
     return Transport.make({
       address,
