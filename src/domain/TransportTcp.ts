@@ -1,25 +1,14 @@
 /** Transport on TCP, and on sockets of this machine: the one file that knows node:net. */
 import { Buffer } from "node:buffer"
-import { lstatSync, unlinkSync } from "node:fs"
 import * as Net from "node:net"
-import { isMainThread } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { type Address, format, network } from "./Address.js"
-import * as FileLock from "./FileLock.js"
+import * as SocketPath from "./SocketPath.js"
 import * as Transport from "./Transport.js"
 
 export { type Address, defaultAddress, format } from "./Address.js"
-
-/** A Unix socket, which only its owner can connect to. There is none on Windows. */
-export interface SocketPath {
-  /** At most {@link maxPath} bytes: as it is given, so that a relative one may be in a deep directory. */
-  readonly path: string
-}
-
-/** Longest path of a socket, in bytes: what the system's address of one has room for. */
-export const maxPath = process.platform === "linux" ? 107 : 103
 
 /** In place of an address where there is none: on a socket of this machine, or when the other side has gone already. */
 const noHost = "unknown"
@@ -210,14 +199,6 @@ const listenError = (address: Address, cause: NodeJS.ErrnoException): Transport.
   }
 }
 
-const isTooLong = (path: string): boolean => Buffer.byteLength(path) > maxPath
-
-const cannot = (path: string, why: string) =>
-  error("denied", `cannot make the socket ${path}: ${why}. Name another file with --socket`)
-
-const inUse = (path: string) =>
-  error("in-use", `the socket ${path} is another server's: end that one, or name another file with --socket`)
-
 /** Puts the connections that come as `bind` has it into `arrived`, for the life of the Scope. */
 const listen = (
   arrived: Arrivals,
@@ -259,30 +240,8 @@ const isInUse = (path: string) =>
     })
   })
 
-/**
- * Sees to it that `path` is free, and stays this listener's until the Scope closes: what a server left there that was
- * killed is removed. The lock keeps two that start at once from removing each other's.
- */
-const claim = Effect.fnUntraced(function* (path: string) {
-  if (process.platform === "win32") return yield* cannot(path, "there are none on Windows")
-  if (!isMainThread) return yield* cannot(path, "only a main thread can give it its mode")
-  if (isTooLong(path)) {
-    return yield* cannot(path, `the path of a socket has at most ${maxPath} bytes`)
-  }
-  yield* Effect.mapError(FileLock.acquire(`${path}.lock`), ({ message, reason }) =>
-    reason === "held" ? inUse(path) : cannot(path, message)
-  )
-  const attempt = <A>(body: () => A) =>
-    Effect.try({ try: body, catch: (cause) => cannot(path, cause instanceof Error ? cause.message : String(cause)) })
-  const found = yield* attempt(() => lstatSync(path, { throwIfNoEntry: false }))
-  if (found === undefined) return
-  if (!found.isSocket()) return yield* cannot(path, "there is something else of that name")
-  if (yield* isInUse(path)) return yield* inUse(path)
-  yield* attempt(() => unlinkSync(path))
-})
-
-const listenOnPath = Effect.fnUntraced(function* ({ path }: SocketPath, arrived: Arrivals) {
-  yield* claim(path)
+const listenOnPath = Effect.fnUntraced(function* ({ path }: SocketPath.SocketPath, arrived: Arrivals) {
+  yield* SocketPath.claim(path, isInUse(path))
   const { close } = yield* listen(
     arrived,
     (server, done) => {
@@ -294,16 +253,18 @@ const listenOnPath = Effect.fnUntraced(function* ({ path }: SocketPath, arrived:
         process.umask(before)
       }
     },
-    (cause) => (cause.code === "EADDRINUSE" ? inUse(path) : cannot(path, cause.message))
+    (cause) => (cause.code === "EADDRINUSE" ? SocketPath.inUse(path) : SocketPath.cannot(path, cause.message))
   )
   return { address: path, close }
 })
 
 /**
- * Listens for the life of the layer. A {@link SocketPath} is made with mode 0600; one of a server that was killed is
+ * Listens for the life of the layer. A `SocketPath` is made with mode 0600; one of a server that was killed is
  * replaced, one in use is not (`in-use`), nor is anything else there (`denied`); beside it is a lock file, PATH.lock.
  */
-export const layerListener = (at: Address | SocketPath): Layer.Layer<Transport.Listener, Transport.TransportError> =>
+export const layerListener = (
+  at: Address | SocketPath.SocketPath
+): Layer.Layer<Transport.Listener, Transport.TransportError> =>
   Layer.scoped(
     Transport.Listener,
     Effect.gen(function* () {
@@ -317,7 +278,10 @@ export const layerListener = (at: Address | SocketPath): Layer.Layer<Transport.L
     })
   )
 
-const dialError = (at: Address | SocketPath, { code, message }: NodeJS.ErrnoException): Transport.TransportError => {
+const dialError = (
+  at: Address | SocketPath.SocketPath,
+  { code, message }: NodeJS.ErrnoException
+): Transport.TransportError => {
   if ("path" in at) {
     if (code === "EACCES") return error("denied", `${at.path} is another user's: call this as who runs the server`)
     return code === "ECONNREFUSED" || code === "ENOENT"
@@ -333,7 +297,10 @@ const dialError = (at: Address | SocketPath, { code, message }: NodeJS.ErrnoExce
     : error("unreachable", `cannot reach ${name} (${message})`)
 }
 
-const connected = (socket: Net.Socket, at: Address | SocketPath): Effect.Effect<void, Transport.TransportError> =>
+const connected = (
+  socket: Net.Socket,
+  at: Address | SocketPath.SocketPath
+): Effect.Effect<void, Transport.TransportError> =>
   Effect.async((resume) => {
     // Listens on after it has connected, when the answer is given already: an error that nobody listens to is thrown.
     socket.on("error", (cause) => resume(Effect.fail(dialError(at, cause))))
@@ -341,13 +308,14 @@ const connected = (socket: Net.Socket, at: Address | SocketPath): Effect.Effect<
   })
 
 /** Calls a server, anew for each connection. */
-export const layerDialer = (at: Address | SocketPath): Layer.Layer<Transport.Dialer> => {
+export const layerDialer = (at: Address | SocketPath.SocketPath): Layer.Layer<Transport.Dialer> => {
   const where = "path" in at ? { path: at.path } : { host: at.host, port: at.port }
   return Layer.succeed(Transport.Dialer, {
     address: "path" in at ? at.path : format(at),
     dial: Effect.gen(function* () {
       // The system would cut it off, and call somebody else.
-      if ("path" in at && isTooLong(at.path)) return yield* error("unreachable", `${at.path} is too long for a socket`)
+      if ("path" in at && SocketPath.isTooLong(at.path))
+        return yield* error("unreachable", `${at.path} is too long for a socket`)
       const socket = yield* scoped(Effect.sync(() => Net.connect({ ...where, allowHalfOpen: true })))
       yield* connected(socket, at)
       return fromSocket(socket)
