@@ -76,7 +76,7 @@ const enter = Effect.fnUntraced(function* (room: Room.Room["Type"], nick: string
     }
   )
   const ticket = Protocol.Ticket.make(Base64Url.encode(entropy.bytes(16)))
-  yield* room.submit([{ _tag: "Nick", link, message: { _tag: "Nick", nick, ticket } }])
+  yield* room.submit([{ _tag: "Nick", link, message: { _tag: "Nick", nick, ticket }, network: link.network }])
   const admission = yield* Deferred.await(admitted)
   link.welcome()
   link.caughtUp()

@@ -15,6 +15,7 @@ export const manual: string = ManPage.roff({
     ["secret.key", "The room key: one a line, the first is used, all of them open. For its owner only."],
     ["server.key", "The server key, which admits members and opens no text."],
     ["chat.db", "The log of the server, encrypted, beside the key file. Further files of that name belong to it."],
+    ["chat.sock", "The socket of the server for chat admin, beside the key file, while it runs."],
     ["~/.local/state/fernet-chat", "Who a client is, what it has yet to send and how far it has read, encrypted."]
   ],
   examples: [

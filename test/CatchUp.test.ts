@@ -47,6 +47,8 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
       ask: () => Effect.void,
       isTaking: () => true,
       flush: Effect.void,
+      operate: () => Effect.never,
+      bans: Effect.succeed([]),
       count: Effect.succeed(1),
       join: Effect.never
     })

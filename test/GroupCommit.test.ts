@@ -21,7 +21,7 @@ import * as Limits from "../src/server/Limits.js"
 import * as Log from "../src/server/Log.js"
 import * as ServerRoom from "../src/server/Room.js"
 
-type Commit = Arr.NonEmptyReadonlyArray<Protocol.Event>
+type Commit = ReadonlyArray<Protocol.Event>
 
 /** A log in memory whose commits wait for `until`, and are noted. */
 const noted = (commits: Array<Commit>, until: Effect.Effect<void> = Effect.void) =>
@@ -50,7 +50,7 @@ const enter = Effect.fnUntraced(function* (room: ServerRoom.Room["Type"], nick: 
     if (admission !== undefined) Deferred.unsafeDone(admitted, Effect.succeed(admission))
   })
   const ticket = Protocol.Ticket.make(Base64Url.encode(Buffer.alloc(16, nick)))
-  yield* room.submit([{ _tag: "Nick", link, message: { _tag: "Nick", nick, ticket } }])
+  yield* room.submit([{ _tag: "Nick", link, message: { _tag: "Nick", nick, ticket }, network: link.network }])
   const admission = yield* Deferred.await(admitted)
   link.welcome()
   link.caughtUp()

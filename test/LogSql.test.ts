@@ -85,7 +85,53 @@ const contents = (file: string) =>
 const damage = (file: string, change: (bytes: Buffer) => Uint8Array) =>
   Effect.sync(() => Fs.writeFileSync(file, change(Fs.readFileSync(file))))
 
+/** A log that was written before anybody could be banned: its id, its one row of two notices, and its members. */
+const old = {
+  id: "oTyn31pjp5pj-BMS0Pc_PQ==",
+  row: "gAAAAAAAAAAApRX_KOdvi2y4FF5cvGNajfbewZ51le1HTz0agqX4qtsbo6i6E76aNJQzRKmAfIaHhkJiWX-PrrlGpzENXTx9CizC4Bi775wkgRDqIHSjQAyAusB4Cw6GIqBqpIUjiv5cW55dRSJu5z5cLUe2LEPQdTHIF1DOvChfh_3mfR3NBh1Uy5Iy1TNMxB-J1UGcOS6bL99NibgaMGY35Sj1DopzcJ-uGAM0m_fkvaS_msjOAktPJl7HUZGdTp4JQ8k2_QgJbBMVmG4fbnFig3c3xLhJzw==",
+  members: [
+    [
+      "KSr947ZOZjbWjxEg2SQvH4Xjjve_MG5EB8IwPrY3ke8=",
+      "gAAAAAAAAAAAdidCnEpis9qjXBWMoJOd1FucuIYPhPn80RI7-ULrjZ65klYbtwvfDJ_9lAfkqCEs6MADH6C_2iKny4HaXb-24k0celIixq2kbCeY0WqvaG1tbhGVzirLECU61C7zY-JHInpGuXyFJWBlCkBxK6_tRCDd0Jnc4cKLlPp08zFs7gWIyhQlHnNqLPTjsKIHzDVY4JJ8dkEc7NbekVVYeoNLffhKOc9hX6kxU2B_ucOT3VONwWFTsriK_Brn4-heDOPDvx4uW-5bgH3bYOBSRZXpYw=="
+    ],
+    [
+      "zIzUHO-QfE0hYGkSLEuJk2IRNh-QUKcXoeN60YYulS8=",
+      "gAAAAAAAAAAAtKCF4K9pLeLX3fyI80zrr-1Mrrxs9YpWUC2Mi11iQl7qRqhg4hp4L3HstRoG6uhzWHMaA2kuxUkzuZ7cjFKT_qReSwQhpV0Yv0mjhNA-qi2JDQnwYp2hlD0iXMu-tpgZvpPIy-sbAz9ezm5F7185mPp-Vrzu_qGZTTypB-x02a4nyDdxUNGM166B_PvPdVAa1ji_ywsIjWx1805jxa5u-Z2nMpSStK8ZQkd44FTN-iUaiM-O0dRqqytuFsxpIvfoYEEWpAKGbESPhF5rTL7Hqw=="
+    ]
+  ]
+} as const
+
 describe("a log in a database", () => {
+  it.scoped("of an older version is read, and its members can be banned", () =>
+    Effect.gen(function* () {
+      const file = yield* fileIn()
+      yield* using(file, () => Effect.void)
+      yield* tamper(
+        file,
+        `UPDATE log SET id = '${old.id}'`,
+        `INSERT INTO batches VALUES (1, 2, '${old.row}')`,
+        ...old.members.map(([ticket, token]) => `INSERT INTO members VALUES ('${ticket}', '${token}')`)
+      )
+      const [one, two] = [membership(1, 7), membership(2, 3, false)]
+      const sorted = (log: Log["Type"]) =>
+        Effect.map(log.members, (members) => Array.from(members).sort((a, b) => a.member - b.member))
+      yield* using(file, (log) =>
+        Effect.gen(function* () {
+          expect(yield* readAll(log)).toEqual(notices(1, 2))
+          expect(yield* sorted(log)).toEqual([one, two])
+          yield* log.append([], [{ ...two, banned: { at: 5, network: "192.0.2.7" } }])
+        })
+      )
+      yield* using(file, (log) =>
+        Effect.gen(function* () {
+          expect(yield* sorted(log)).toEqual([one, { ...two, banned: { at: 5, network: "192.0.2.7" } }])
+          yield* log.append([], [two])
+          expect(yield* sorted(log)).toEqual([one, two])
+        })
+      )
+    })
+  )
+
   it.scoped("says when it is full, keeps nothing of what it refused, and goes on after a trim", () =>
     Effect.gen(function* () {
       const file = yield* fileIn()

@@ -71,7 +71,8 @@ describe("the page in the manual", () => {
     const script = execFileSync(process.execPath, [Command.path, "--completions", "bash"], { encoding: "utf8" })
     const completed = Array.from(
       script.matchAll(/^ +chat__(\w+)\)\n +opts="([^"]*)"/gm),
-      ([, name = "", opts = ""]) => [name, opts.split(" ").filter((word) => word.startsWith("--"))] as const
+      ([, name = "", opts = ""]) =>
+        [name.replaceAll("__", " "), opts.split(" ").filter((word) => word.startsWith("--"))] as const
     )
     expect(completed.length).toBeGreaterThan(4)
     const everywhere = options(manual.slice(manual.indexOf("\n.SH OPTIONS")))

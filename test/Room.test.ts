@@ -180,7 +180,7 @@ describe("the hub", () => {
       const enter = (of: Downlink, nick: string) =>
         Effect.gen(function* () {
           const ticket = Protocol.Ticket.make(Base64Url.encode(Buffer.alloc(16, nick)))
-          yield* room.submit([{ _tag: "Nick", link: of, message: { _tag: "Nick", nick, ticket } }])
+          yield* room.submit([{ _tag: "Nick", link: of, message: { _tag: "Nick", nick, ticket }, network: of.network }])
           yield* room.flush
         })
       const live = yield* link

@@ -1,70 +1,31 @@
-import { Buffer } from "node:buffer"
 import { describe, expect, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
-import * as Base64Url from "../src/domain/Base64Url.js"
 import * as Protocol from "../src/domain/Protocol.js"
 import * as Roster from "../src/domain/Roster.js"
 import * as Skeleton from "../src/domain/Skeleton.js"
 import * as Membership from "../src/server/Membership.js"
+import * as Moderation from "../src/server/Moderation.js"
 import * as RoomState from "../src/server/RoomState.js"
-
-/** A session is a number here. */
-type Link = number
-type State = RoomState.State<Link>
-
-const ticketOf = (person: string) => Protocol.Ticket.make(Base64Url.encode(Buffer.alloc(16, person)))
-const sealed = Protocol.Sealed.make("AAAA")
-
-const enter = (link: Link, person: string, nick = person): RoomState.Command<Link> => ({
-  _tag: "Nick",
-  link,
-  message: { _tag: "Nick", nick, ticket: ticketOf(person) }
-})
-const rename = (link: Link, nick: string): RoomState.Command<Link> => ({
-  _tag: "Nick",
-  link,
-  message: { _tag: "Nick", nick }
-})
-const say = (link: Link, ...numbers: ReadonlyArray<number>): RoomState.Command<Link> => ({
-  _tag: "Say",
-  link,
-  messages: numbers.map((n) => ({ _tag: "Say", n: Protocol.TextNumber.make(n), sealed }))
-})
-const of =
-  (_tag: "Leave" | "Ready" | "Lost") =>
-  (link: Link): RoomState.Command<Link> => ({ _tag, link })
-const [leave, ready, lost] = [of("Leave"), of("Ready"), of("Lost")]
-
-const empty: State = RoomState.make(Protocol.start, [], 0)
-
-/** Runs commands; what came of them in short. */
-const run = (state: State, ...commands: ReadonlyArray<RoomState.Command<Link>>) => {
-  let next = state
-  const events: Array<Protocol.Event> = []
-  const replies: Array<RoomState.Reply<Link>> = []
-  for (const command of commands) {
-    const decision = RoomState.decide(next, command, 1000)
-    next = decision.state
-    events.push(...decision.events)
-    replies.push(...decision.replies)
-  }
-  const short = events.map((event) => ("nick" in event ? `${event.seq} ${event.nick} ${event._tag}` : event._tag))
-  const told = replies.map((reply) =>
-    "link" in reply
-      ? `${reply.link} ${reply._tag === "Bye" || reply._tag === "Rejected" ? reply.reason : reply._tag}`
-      : `${reply.member} ${reply._tag}`
-  )
-  return { state: next, events, replies, short, told }
-}
-
-const overdue = (member: number, since = 1000): RoomState.Command<Link> => ({
-  _tag: "Overdue",
-  member: Protocol.MemberId.make(member),
-  since
-})
+import {
+  type Act,
+  act,
+  type Command,
+  empty,
+  enter,
+  type Link,
+  leave,
+  lost,
+  overdue,
+  ready,
+  rename,
+  run,
+  type State,
+  say,
+  ticketOf
+} from "./utils/Decisions.js"
 
 describe("a room decides", () => {
   it("that who shows a new ticket is a new member, whose id is its Joined's place", () => {
@@ -138,14 +99,28 @@ const person = FastCheck.constantFrom(...people)
 const link = FastCheck.constantFrom(...links)
 
 const texts = FastCheck.array(FastCheck.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 })
-const commands: FastCheck.Arbitrary<RoomState.Command<Link>> = FastCheck.oneof(
-  { weight: 4, arbitrary: FastCheck.tuple(link, person, person).map((args) => enter(...args)) },
+const networks = FastCheck.constantFrom("192.0.2.1", "192.0.2.2", "2001:db8:0:1::/64")
+const after = FastCheck.option(FastCheck.integer({ min: 0, max: 30 }), { nil: undefined })
+const commands: FastCheck.Arbitrary<Command> = FastCheck.oneof(
+  {
+    weight: 4,
+    arbitrary: FastCheck.tuple(link, person, person, networks, after).map(([of, who, nick, network, place]) =>
+      enter(of, who, nick, place === undefined ? { network } : { network, after: place })
+    )
+  },
   { weight: 1, arbitrary: FastCheck.tuple(link, person).map((args) => rename(...args)) },
   { weight: 6, arbitrary: FastCheck.tuple(link, texts).map(([of, numbers]) => say(of, ...numbers)) },
   { weight: 1, arbitrary: link.map(leave) },
   { weight: 2, arbitrary: link.map(ready) },
   { weight: 3, arbitrary: link.map(lost) },
   { weight: 2, arbitrary: FastCheck.integer({ min: 1, max: 12 }).map((member) => overdue(member)) }
+)
+
+const whom = FastCheck.oneof(person, FastCheck.constantFrom("@1", "@2", "nobody", "EVE"))
+const acts: FastCheck.Arbitrary<Act> = FastCheck.oneof(
+  { weight: 3, arbitrary: whom.map((who) => act(Moderation.kick(who))) },
+  { weight: 2, arbitrary: FastCheck.tuple(whom, FastCheck.boolean()).map((args) => act(Moderation.ban(...args))) },
+  { weight: 2, arbitrary: whom.map((who) => act(Moderation.unban(who))) }
 )
 
 it.prop(
@@ -162,9 +137,13 @@ it.prop(
 
 it.prop(
   "whatever comes, the log is in order, and the state is what the log and the sessions make it",
-  { commands: FastCheck.array(commands, { maxLength: 60 }) },
-  ({ commands }) => {
-    const { events, state } = run(empty, ...commands)
+  {
+    steps: FastCheck.array(FastCheck.oneof({ weight: 10, arbitrary: commands }, { weight: 1, arbitrary: acts }), {
+      maxLength: 60
+    })
+  },
+  ({ steps }) => {
+    const { events, state } = run(empty, ...steps)
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1))
     expect(state.head).toBe(events.length)
     // Derived by folding over the log alone.
@@ -203,3 +182,59 @@ it("a ticket's hash says nothing of it, and always the same", () => {
   expect(Membership.hash(ticket)).toBe(Membership.hash(ticket))
   expect(Membership.hash(ticket)).not.toContain(ticket.slice(0, 8))
 })
+
+it.prop(
+  "whatever comes, who is barred is not let in, and nothing but that is kept of where members come from",
+  {
+    steps: FastCheck.array(FastCheck.oneof({ weight: 5, arbitrary: commands }, { weight: 2, arbitrary: acts }), {
+      maxLength: 60
+    })
+  },
+  ({ steps }) => {
+    let state: State = empty
+    /** Who is barred, and from where, by a model that does not know how the room does it. */
+    const bans = new Map<number, string | undefined>()
+    for (const step of steps) {
+      const { events, members, outcomes, replies, state: next } = run(state, step)
+      for (const event of events) {
+        if (event._tag === "Joined" || event._tag === "Renamed") expect(bans.has(event.member)).toBe(false)
+      }
+      for (const reply of replies) {
+        if (reply._tag !== "Admitted" || step._tag !== "Nick") continue
+        expect(Array.from(bans.values())).not.toContain(step.network)
+        expect(Option.exists(RoomState.memberOf(next, reply.link), ({ member }) => bans.has(member))).toBe(false)
+      }
+      for (const outcome of outcomes) {
+        if (!("member" in outcome && typeof outcome.member === "number")) continue
+        const network = "network" in outcome && typeof outcome.network === "string" ? outcome.network : undefined
+        if (outcome._tag === "Banned") bans.set(outcome.member, network)
+        if (outcome._tag === "Unbanned") bans.delete(outcome.member)
+      }
+      // What a log has to keep of this step, and no more.
+      const kept = RoomState.changed(
+        next,
+        events,
+        members.map((member) => Protocol.MemberId.make(member))
+      )
+      for (const membership of HashMap.values(next.members)) {
+        const isKept =
+          kept.includes(membership) ||
+          HashMap.get(state.members, membership.member).pipe(Option.exists((before) => before === membership))
+        expect(isKept).toBe(true)
+        const { banned, ...rest } = membership
+        expect(banned?.network).toBe(bans.get(membership.member))
+        expect(banned !== undefined).toBe(bans.has(membership.member))
+        expect(JSON.stringify(rest)).not.toMatch(/192\.0|2001:/)
+        if (banned !== undefined) expect(membership.here).toBe(false)
+        if (membership.here) expect(membership.kicked).toBeUndefined()
+      }
+      for (const member of HashMap.keys(next.networks)) expect(HashMap.has(next.roster, member)).toBe(true)
+      state = next
+    }
+    const again = RoomState.make<Link>(state.head, Array.from(HashMap.values(state.members)), 2000)
+    expect(Array.from(again.barred).sort()).toEqual(Array.from(state.barred).sort())
+    expect(Moderation.bans(again).map(({ member, network }) => [member, network])).toEqual(
+      Array.from(bans).sort(([a], [b]) => a - b)
+    )
+  }
+)

@@ -88,6 +88,17 @@ describe("Timeline", () => {
     ])
   })
 
+  it("who is put out is told by itself, among many, under quiet, and though ignored", () => {
+    const kicked = Entries.event({ _tag: "Left", seq: 5, at: noon, member: 2, nick: "cyd", reason: "kicked" })
+    const moves = [joined(1, 1, "bob"), joined(2, 2, "cyd"), joined(3, 3, "dan"), joined(4, 4, "eve")]
+    expect(show([...moves, kicked, left(6, 4, "eve")])).toMatchObject({
+      lines: ["12:00 -- bob, cyd, dan, eve joined", "12:00 -- cyd was put out by the operator"],
+      open: ["12:00 -- eve left"]
+    })
+    const quiet = reader({ isQuiet: true, ignored: new Map([[Protocol.MemberId.make(2), "cyd"]]) })
+    expect(show([...moves, kicked], quiet).lines).toEqual(["12:00 -- cyd was put out by the operator"])
+  })
+
   it("those who come and go over midnight are told under their days", () => {
     expect(
       show([joined(1, 1, "bob"), left(2, 1, "bob", noon + day), said(3, "cyd", "a", { at: noon + day })]).lines

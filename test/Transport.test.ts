@@ -1,4 +1,8 @@
 import { Buffer } from "node:buffer"
+import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
@@ -12,8 +16,10 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Fault } from "../src/domain/Fault.js"
 import { lineLimit } from "../src/domain/Framer.js"
+import * as SocketPath from "../src/domain/SocketPath.js"
 import * as Transport from "../src/domain/Transport.js"
 import * as TransportTcp from "../src/domain/TransportTcp.js"
+import { directory } from "./utils/Command.js"
 import { transports } from "./utils/Room.js"
 
 const bytes = (text: string) => Buffer.from(text)
@@ -402,4 +408,124 @@ describe("Transport on TCP", () => {
     expect(TransportTcp.format({ host: "chat.example", port: 1 })).toBe("chat.example:1")
     expect(TransportTcp.format({ host: "::1", port: 55555 })).toBe("[::1]:55555")
   })
+})
+
+describe("Transport on a socket of this machine", () => {
+  const socket = Effect.map(directory, (made) => join(made, "socket"))
+  suite(
+    Layer.unwrapScoped(
+      Effect.map(socket, (path) =>
+        Layer.merge(TransportTcp.layerListener({ path }), TransportTcp.layerDialer({ path }))
+      )
+    )
+  )
+
+  const listen = (path: string) =>
+    Effect.map(Layer.build(TransportTcp.layerListener({ path })), (context) => Context.get(context, Transport.Listener))
+  const dial = (path: string) =>
+    Effect.flatMap(Transport.Dialer, ({ dial }) => dial).pipe(Effect.provide(TransportTcp.layerDialer({ path })))
+  const whyNotListen = (path: string) => Effect.flip(Effect.scoped(listen(path)))
+
+  /** What a server that was killed leaves there. */
+  const leave = (path: string) =>
+    Effect.async<void>((resume) => {
+      const server = Net.createServer()
+      server.listen(`${path}.moved`, () => {
+        // It removes the path that it was bound to, and nothing else.
+        Fs.renameSync(`${path}.moved`, path)
+        server.close(() => resume(Effect.void))
+      })
+    })
+
+  it.scopedLive("is its owner's, whatever the process makes otherwise, and goes with the listener", () =>
+    Effect.gen(function* () {
+      const path = yield* socket
+      const before = process.umask(0)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.umask(before)))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { address } = yield* listen(path)
+          expect(address).toBe(path)
+          expect(Fs.statSync(path).mode & 0o7777).toBe(0o600)
+          expect(process.umask()).toBe(0)
+        })
+      )
+      expect(Fs.existsSync(path)).toBe(false)
+    })
+  )
+
+  it.runIf(process.getuid?.() === 0)("is not for other users, in a directory that is for all", () =>
+    Effect.gen(function* () {
+      const path = yield* socket
+      Fs.chmodSync(join(path, ".."), 0o777)
+      yield* listen(path)
+      const script = `require("node:net").connect(process.argv[1]).on("connect", () => process.exit(0)).on("error", (error) => {
+        console.log(error.code)
+        process.exit(1)
+      })`
+      const call = (uid: number) =>
+        spawnSync(process.execPath, ["-e", script, path], { uid, cwd: "/", timeout: 10_000 }).stdout.toString().trim()
+      expect([call(65_534), call(0)]).toEqual(["EACCES", ""])
+    }).pipe(Effect.scoped, Effect.runPromise)
+  )
+
+  it.scopedLive("of a server that was killed is replaced", () =>
+    Effect.gen(function* () {
+      const path = yield* socket
+      yield* leave(path)
+      expect(Fs.statSync(path).isSocket()).toBe(true)
+      expect(yield* Effect.flip(dial(path))).toMatchObject({
+        reason: "refused",
+        message: expect.stringContaining(path)
+      })
+      const { accept } = yield* listen(path)
+      const client = yield* dial(path)
+      yield* roundTrips(client, yield* accept)
+    })
+  )
+
+  it.scopedLive("of a server that lives is not, be it one of ours or not", () =>
+    Effect.gen(function* () {
+      const path = yield* socket
+      const { accept } = yield* listen(path)
+      expect(yield* whyNotListen(path)).toMatchObject({
+        reason: "in-use",
+        message: expect.stringContaining("--socket")
+      })
+      const client = yield* dial(path)
+      yield* roundTrips(client, yield* accept)
+
+      const foreign = yield* socket
+      const server = Net.createServer()
+      yield* Effect.async<void>((resume) => void server.listen(foreign, () => resume(Effect.void)))
+      yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
+      expect((yield* whyNotListen(foreign)).reason).toBe("in-use")
+      expect(Fs.statSync(foreign).isSocket()).toBe(true)
+    })
+  )
+
+  it.scopedLive("is not made where there is something else, no directory, or no room for its path", () =>
+    Effect.gen(function* () {
+      const path = yield* socket
+      Fs.writeFileSync(path, "a letter")
+      Fs.symlinkSync("nowhere", `${path}2`)
+      for (const taken of [path, `${path}2`]) {
+        expect(yield* whyNotListen(taken)).toMatchObject({
+          reason: "denied",
+          message: expect.stringContaining("something else")
+        })
+      }
+      expect(Fs.readFileSync(path, "utf8")).toBe("a letter")
+      expect((yield* whyNotListen(join(path, "..", "missing", "socket"))).reason).toBe("denied")
+      const longest = join(path, "..", "é").slice(0, -1)
+      const bytes = SocketPath.maxPath - longest.length
+      // It counts bytes, of which a letter may have two.
+      expect(yield* whyNotListen(`${longest}${"x".repeat(bytes - 1)}é`)).toMatchObject({
+        reason: "denied",
+        message: expect.stringContaining(`${SocketPath.maxPath} bytes`)
+      })
+      expect((yield* Effect.flip(dial(`${longest}${"x".repeat(bytes + 1)}`))).reason).toBe("unreachable")
+      yield* Effect.scoped(listen(`${longest}${"x".repeat(bytes)}`))
+    })
+  )
 })

@@ -22,6 +22,8 @@ export const open = Effect.gen(function* () {
   transport.trust()
   const writer = new Wire.Writer<Protocol.ClientMessage>(fernet, up)
   return {
+    /** What was said first, for who wants to replay it. */
+    hello: hello.line,
     /** The key of what comes. */
     down,
     /** Reads lines that are for this session, each in its turn. */

@@ -1,6 +1,6 @@
 /** What @effect/cli makes for `--completions`, mended. */
 
-const names = "key-file|db|output|transcript"
+const names = "key-file|db|output|socket|transcript"
 
 /**
  * With files offered where an option names one: the generator knows no text that is a file, unless it also refuses what

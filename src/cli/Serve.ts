@@ -16,6 +16,7 @@ import { newRoomKeys } from "./Keygen.js"
 import * as KeySource from "./KeySource.js"
 import * as LimitFlags from "./LimitFlags.js"
 import { interruption } from "./Process.js"
+import * as Socket from "./Socket.js"
 import { readStdin } from "./Stdin.js"
 
 export interface ServeOptions extends TransportTcp.Address {
@@ -29,9 +30,12 @@ export interface ServeOptions extends TransportTcp.Address {
   /** Whether to begin an empty log. */
   readonly newLog: boolean
   readonly limits: LimitFlags.Given
+  /** The socket for the operator. */
+  readonly socket: Option.Option<string>
 }
 
 const loadServer = Effect.promise(() => import("../server/Server.js"))
+const loadOperator = Effect.promise(() => import("../server/Operator.js"))
 const loadMemory = Effect.promise(() => import("../server/Log.js"))
 const loadDatabase = Effect.promise(() => import("../server/LogSql.js"))
 
@@ -72,12 +76,16 @@ export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
   // Started by npm, the command is not on the user's PATH.
   const program = Option.isSome(yield* Config.option(Config.string("npm_lifecycle_event"))) ? "npx chat" : "chat"
   // A thread opens the log: in the meantime this one loads the server.
-  const [log, Server] = yield* Effect.all([openLog(options, source, keys), loadServer], { concurrency: 2 })
+  const [log, Server, Operator] = yield* Effect.all([openLog(options, source, keys), loadServer, loadOperator], {
+    concurrency: 3
+  })
+  const socket = yield* Socket.open(options.socket, source)
   yield* Effect.gen(function* () {
     const server = yield* Server.Server
     const bound = Number(server.address.slice(server.address.lastIndexOf(":") + 1))
     yield* Console.log(Hints.format({ address: { host, port: bound }, source, keys, program, log: log.name }))
-    return yield* server.join
+    if (Option.isNone(socket)) return yield* server.join
+    return yield* Effect.raceFirst(server.join, Effect.provide(Operator.run, socket.value))
   }).pipe(
     Effect.provide(
       Server.layer({ keys: Keys.serverKeys(keys), retain, ...limits }).pipe(

@@ -58,7 +58,7 @@ export class Conversation {
   private readonly fernet: Fernet.Shape
   private readonly keys: Keys.Ring<Keys.MessageKey>
   private readonly ticket: Protocol.Ticket
-  private readonly isLasting: boolean
+  readonly isLasting: boolean
   private replica: Replica.State
   /** The newest picture with a whole roster. */
   private picture: Replica.Present | undefined

@@ -74,8 +74,8 @@ export class HistoryError extends Schema.TaggedError<HistoryError>()("HistoryErr
 const byeMessages: Record<Protocol.ByeReason, string> = {
   quit: "you have left",
   "taken-over": "you have joined from elsewhere, and this connection was closed",
-  kicked: "the operator has put you out of the room",
-  banned: "the operator has shut you out of the room",
+  kicked: "the operator has put you out of the room: you may join again",
+  banned: "the operator has barred you, or all from your address: only the operator can let you in again",
   full: "the server is full: try again later",
   slow: "this connection was too slow for what was said",
   silent: "nothing was heard from this connection for too long",
@@ -148,10 +148,18 @@ const returning: ReadonlySet<(JoinError | Disconnected)["reason"]> = new Set([
 /** Whether a client that was in the room comes back by itself after `error`. */
 export const comesBack = ({ reason }: JoinError | Disconnected): boolean => returning.has(reason)
 
-/** The end for good that `error` is to a client that was in the room. */
-export const disconnected = (error: JoinError | Disconnected): Disconnected =>
+/** What a client owes the log: `count` texts, which are kept or not. */
+const unsent = (count: number, areKept: boolean): string =>
+  `${count === 1 ? "1 text was" : `${count} texts were`} not sent${
+    areKept ? ": what is left is sent when you join again" : ""
+  }`
+
+/** The end for good that `error` is to a client that was in the room; it owes the log `count` texts, kept or not. */
+export const disconnected = (error: JoinError | Disconnected, count: number, areKept: boolean): Disconnected =>
   error._tag === "Disconnected"
-    ? error
+    ? count > 0 && (error.reason === "kicked" || error.reason === "banned")
+      ? new Disconnected({ reason: error.reason, message: `${error.message}; ${unsent(count, areKept)}` })
+      : error
     : new Disconnected({
         reason: error.reason === "unreachable" || error.reason === "wrong-key" ? "lost" : error.reason,
         message:
@@ -164,9 +172,7 @@ export const disconnected = (error: JoinError | Disconnected): Disconnected =>
 export const owing = (count: number, areKept: boolean) =>
   new Disconnected({
     reason: "lost",
-    message: `without a connection, ${count === 1 ? "1 text was" : `${count} texts were`} not sent${
-      areKept ? ": what is left is sent when you join again" : ""
-    }`
+    message: `without a connection, ${unsent(count, areKept)}`
   })
 
 /** What a client keeps cannot be read or written at the start. */

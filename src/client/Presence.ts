@@ -167,7 +167,9 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, opt
     }
     if (!Failure.comesBack(error)) {
       // Who has left at the door may have texts yet to be sent.
-      yield* end(error.reason === "quit" ? conversation.farewell : Failure.disconnected(error))
+      const { isLasting, outbox } = conversation
+      const final = () => Failure.disconnected(error, outbox.items.length, isLasting)
+      yield* end(error.reason === "quit" ? conversation.farewell : final())
       return Option.none()
     }
     if (conversation.isLeaving) {

@@ -59,7 +59,7 @@ export interface Transport {
 export class Listener extends Context.Tag("fernet-chat/Listener")<
   Listener,
   {
-    /** Where it listens, as `host:port`. */
+    /** Where it listens, as `host:port`, or the path of a socket. */
     readonly address: string
     /** The next connection, which lives in the Scope it is accepted in. None comes once the listener is closed. */
     readonly accept: Effect.Effect<Transport, never, Scope.Scope>
@@ -72,7 +72,7 @@ export class Listener extends Context.Tag("fernet-chat/Listener")<
 export class Dialer extends Context.Tag("fernet-chat/Dialer")<
   Dialer,
   {
-    /** Whom it calls, as `host:port`. */
+    /** Whom it calls, as `host:port`, or the path of a socket. */
     readonly address: string
     /** A new connection, which lives in the Scope it is made in. */
     readonly dial: Effect.Effect<Transport, TransportError, Scope.Scope>

@@ -1,13 +1,17 @@
-/** Transport on TCP: the one file that knows node:net. */
+/** Transport on TCP, and on sockets of this machine: the one file that knows node:net. */
 import { Buffer } from "node:buffer"
 import * as Net from "node:net"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { type Address, format, network } from "./Address.js"
+import * as SocketPath from "./SocketPath.js"
 import * as Transport from "./Transport.js"
 
 export { type Address, defaultAddress, format } from "./Address.js"
+
+/** In place of an address where there is none: on a socket of this machine, or when the other side has gone already. */
+const noHost = "unknown"
 
 const lost = (error: Error) =>
   new Transport.TransportError({ reason: "lost", message: `the connection was lost (${error.message})` })
@@ -40,7 +44,7 @@ class TcpPipe implements Transport.Pipe {
   private reader: ((read: Transport.Pipe["read"]) => void) | undefined
 
   constructor(private readonly socket: Net.Socket) {
-    this.host = socket.remoteAddress ?? "unknown"
+    this.host = socket.remoteAddress ?? noHost
     this.port = socket.remotePort ?? 0
     socket.setNoDelay(true)
     socket.on("data", (chunk) => this.arrive(chunk))
@@ -56,8 +60,8 @@ class TcpPipe implements Transport.Pipe {
     return format(this)
   }
 
-  get network(): string {
-    return network(this.host)
+  get network(): string | undefined {
+    return this.host === noHost ? undefined : network(this.host)
   }
 
   get stalledAt(): number | undefined {
@@ -153,95 +157,168 @@ function destroy(this: Net.Socket): void {
 /** Connections that may wait until they are accepted, as many as the system holds before; the oldest goes for one more. */
 const backlog = 1024
 
-const listenError = (address: Address, error: NodeJS.ErrnoException): Transport.TransportError => {
-  const at = format(address)
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new Transport.TransportError({
-        reason: "in-use",
-        message: `${at} is in use: stop what listens there, or choose another port with --port`
-      })
-    case "EACCES":
-      return new Transport.TransportError({
-        reason: "denied",
-        message: `not allowed to listen on ${at}: choose a port above 1023 with --port`
-      })
-    default:
-      return new Transport.TransportError({
-        reason: "unreachable",
-        message: `cannot listen on ${at} (${error.message}): choose an address of this machine with --host`
-      })
+class Arrivals {
+  private readonly waiting: Array<Net.Socket> = []
+  private readonly any = Effect.unsafeMakeLatch(false)
+
+  /** A socket may break while it waits its turn; who takes it finds it ended. */
+  add(socket: Net.Socket): void {
+    socket.on("error", destroy)
+    this.waiting.push(socket)
+    if (this.waiting.length > backlog) this.waiting.shift()?.destroy()
+    this.any.unsafeOpen()
+  }
+
+  readonly next: Effect.Effect<Net.Socket> = Effect.suspend(() => {
+    const socket = this.waiting.shift()
+    if (socket !== undefined) return Effect.succeed(socket)
+    this.any.unsafeClose()
+    return Effect.zipRight(this.any.await, this.next)
+  })
+
+  clear(): void {
+    for (const socket of this.waiting.splice(0)) socket.destroy()
   }
 }
 
-/** Listens on `address` for the life of the layer. */
-export const layerListener = (address: Address): Layer.Layer<Transport.Listener, Transport.TransportError> =>
+const error = (reason: Transport.TransportError["reason"], message: string) =>
+  new Transport.TransportError({ reason, message })
+
+const listenError = (address: Address, cause: NodeJS.ErrnoException): Transport.TransportError => {
+  const at = format(address)
+  switch (cause.code) {
+    case "EADDRINUSE":
+      return error("in-use", `${at} is in use: stop what listens there, or choose another port with --port`)
+    case "EACCES":
+      return error("denied", `not allowed to listen on ${at}: choose a port above 1023 with --port`)
+    default:
+      return error(
+        "unreachable",
+        `cannot listen on ${at} (${cause.message}): choose an address of this machine with --host`
+      )
+  }
+}
+
+/** Puts the connections that come as `bind` has it into `arrived`, for the life of the Scope. */
+const listen = (
+  arrived: Arrivals,
+  bind: (server: Net.Server, done: () => void) => void,
+  failure: (cause: NodeJS.ErrnoException) => Transport.TransportError
+) => {
+  const close = (server: Net.Server) =>
+    Effect.sync(() => {
+      server.close()
+      arrived.clear()
+    })
+  const listening = Effect.async<Net.Server, Transport.TransportError>((resume) => {
+    const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => arrived.add(socket))
+    server.once("error", (cause) => resume(Effect.fail(failure(cause))))
+    bind(server, () => resume(Effect.succeed(server)))
+  })
+  return Effect.map(Effect.acquireRelease(listening, close), (server) => ({ server, close: close(server) }))
+}
+
+const listenOnPort = Effect.fnUntraced(function* (at: Address, arrived: Arrivals) {
+  const { close, server } = yield* listen(
+    arrived,
+    (server, done) => server.listen({ host: at.host, port: at.port, backlog }, done),
+    (cause) => listenError(at, cause)
+  )
+  const bound = server.address()
+  const port = bound !== null && typeof bound === "object" ? bound.port : at.port
+  return { address: format({ host: at.host, port }), close }
+})
+
+/** Whether the socket at `path` is in use: only where nobody listens any more, it is not. */
+const isInUse = (path: string) =>
+  Effect.async<boolean>((resume) => {
+    const socket = Net.connect({ path })
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => resume(Effect.succeed(code !== "ECONNREFUSED")))
+    socket.once("connect", () => {
+      socket.destroy()
+      resume(Effect.succeed(true))
+    })
+  })
+
+const listenOnPath = Effect.fnUntraced(function* ({ path }: SocketPath.SocketPath, arrived: Arrivals) {
+  yield* SocketPath.claim(path, isInUse(path))
+  const { close } = yield* listen(
+    arrived,
+    (server, done) => {
+      // To listen is to bind at once: the socket is made with mode 0600, and nobody else could ever connect.
+      const before = process.umask(0o177)
+      try {
+        server.listen({ path, backlog, exclusive: true }, done)
+      } finally {
+        process.umask(before)
+      }
+    },
+    (cause) => (cause.code === "EADDRINUSE" ? SocketPath.inUse(path) : SocketPath.cannot(path, cause.message))
+  )
+  return { address: path, close }
+})
+
+/**
+ * Listens for the life of the layer. A `SocketPath` is made with mode 0600; one of a server that was killed is
+ * replaced, one in use is not (`in-use`), nor is anything else there (`denied`); beside it is a lock file, PATH.lock.
+ */
+export const layerListener = (
+  at: Address | SocketPath.SocketPath
+): Layer.Layer<Transport.Listener, Transport.TransportError> =>
   Layer.scoped(
     Transport.Listener,
     Effect.gen(function* () {
-      const arrived: Array<Net.Socket> = []
-      const arrival = yield* Effect.makeLatch()
-      const next: Effect.Effect<Net.Socket> = Effect.suspend(() => {
-        const socket = arrived.shift()
-        if (socket !== undefined) return Effect.succeed(socket)
-        arrival.unsafeClose()
-        return Effect.zipRight(arrival.await, next)
-      })
-      const close = (server: Net.Server) =>
-        Effect.sync(() => {
-          server.close()
-          for (const socket of arrived.splice(0)) socket.destroy()
-        })
-      const server = yield* Effect.acquireRelease(
-        Effect.async<Net.Server, Transport.TransportError>((resume) => {
-          const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-            // A socket may break while it waits its turn; who takes it finds it ended.
-            socket.on("error", destroy)
-            arrived.push(socket)
-            if (arrived.length > backlog) arrived.shift()?.destroy()
-            arrival.unsafeOpen()
-          })
-          server.once("error", (error) => resume(Effect.fail(listenError(address, error))))
-          server.listen({ host: address.host, port: address.port, backlog }, () => resume(Effect.succeed(server)))
-        }),
-        close
-      )
-      const bound = server.address()
-      const port = bound !== null && typeof bound === "object" ? bound.port : address.port
+      const arrived = new Arrivals()
+      const { address, close } = yield* "path" in at ? listenOnPath(at, arrived) : listenOnPort(at, arrived)
       return {
-        address: format({ host: address.host, port }),
-        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(next)), fromSocket)),
-        close: close(server)
+        address,
+        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(arrived.next)), fromSocket)),
+        close
       }
     })
   )
 
-const dialError = (address: Address, error: NodeJS.ErrnoException): Transport.TransportError => {
-  const at = format(address)
-  return error.code === "ECONNREFUSED"
-    ? new Transport.TransportError({
-        reason: "refused",
-        message: `nobody answers at ${at}: is the server running (chat s), and are host and port right?`
-      })
-    : new Transport.TransportError({ reason: "unreachable", message: `cannot reach ${at} (${error.message})` })
+const dialError = (
+  at: Address | SocketPath.SocketPath,
+  { code, message }: NodeJS.ErrnoException
+): Transport.TransportError => {
+  if ("path" in at) {
+    if (code === "EACCES") return error("denied", `${at.path} is another user's: call this as who runs the server`)
+    return code === "ECONNREFUSED" || code === "ENOENT"
+      ? error(
+          "refused",
+          `nobody answers at the socket ${at.path}: start the server (chat s), or name its socket with --socket`
+        )
+      : error("unreachable", `cannot use the socket ${at.path} (${message})`)
+  }
+  const name = format(at)
+  return code === "ECONNREFUSED"
+    ? error("refused", `nobody answers at ${name}: is the server running (chat s), and are host and port right?`)
+    : error("unreachable", `cannot reach ${name} (${message})`)
 }
 
-const connected = (socket: Net.Socket, address: Address): Effect.Effect<void, Transport.TransportError> =>
+const connected = (
+  socket: Net.Socket,
+  at: Address | SocketPath.SocketPath
+): Effect.Effect<void, Transport.TransportError> =>
   Effect.async((resume) => {
     // Listens on after it has connected, when the answer is given already: an error that nobody listens to is thrown.
-    socket.on("error", (error) => resume(Effect.fail(dialError(address, error))))
+    socket.on("error", (cause) => resume(Effect.fail(dialError(at, cause))))
     socket.once("connect", () => resume(Effect.void))
   })
 
-/** Calls `address`, anew for each connection. */
-export const layerDialer = (address: Address): Layer.Layer<Transport.Dialer> =>
-  Layer.succeed(Transport.Dialer, {
-    address: format(address),
+/** Calls a server, anew for each connection. */
+export const layerDialer = (at: Address | SocketPath.SocketPath): Layer.Layer<Transport.Dialer> => {
+  const where = "path" in at ? { path: at.path } : { host: at.host, port: at.port }
+  return Layer.succeed(Transport.Dialer, {
+    address: "path" in at ? at.path : format(at),
     dial: Effect.gen(function* () {
-      const socket = yield* scoped(
-        Effect.sync(() => Net.connect({ host: address.host, port: address.port, allowHalfOpen: true }))
-      )
-      yield* connected(socket, address)
+      // The system would cut it off, and call somebody else.
+      if ("path" in at && SocketPath.isTooLong(at.path))
+        return yield* error("unreachable", `${at.path} is too long for a socket`)
+      const socket = yield* scoped(Effect.sync(() => Net.connect({ ...where, allowHalfOpen: true })))
+      yield* connected(socket, at)
       return fromSocket(socket)
     })
   })
+}

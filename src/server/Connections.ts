@@ -25,8 +25,9 @@ export class Connections {
   /** Those that have not shown that they hold a key, oldest first, each with the time (ms) that it has been here. */
   private readonly halfOpen = new Map<Transport, number>()
   private readonly sessions = new Map<Transport, Downlink>()
-  /** How many sessions each network has. */
-  private readonly networks = new Map<string, number>()
+  /** The same of each network that has any: those, oldest first, and how many sessions. */
+  private readonly halfOpenOf = new Map<string, Set<Transport>>()
+  private readonly sessionsOf = new Map<string, number>()
   private readonly stalls = new Map<Transport, Stall>()
   private readonly refusals = new Refusals()
   private isClosing = false
@@ -36,24 +37,29 @@ export class Connections {
   /** A connection that has not shown that it holds a key. Where there are too many of those, the oldest goes. */
   add(transport: Transport): void {
     const { network } = transport
-    const neighbours =
-      network === undefined ? [] : Array.from(this.halfOpen.keys()).filter((other) => other.network === network)
-    const [oldest] =
-      neighbours.length >= this.limits.halfOpenPerAddress
-        ? neighbours
-        : this.halfOpen.size >= this.limits.halfOpen
-          ? this.halfOpen.keys()
-          : []
+    const neighbours = network === undefined ? undefined : this.halfOpenOf.get(network)
+    const isCrowd = neighbours !== undefined && neighbours.size >= this.limits.halfOpenPerAddress
+    const [oldest] = isCrowd ? neighbours : this.halfOpen.size >= this.limits.halfOpen ? this.halfOpen.keys() : []
     if (oldest !== undefined) this.turnAway(oldest, "too many at once")
     this.halfOpen.set(transport, 0)
+    if (network !== undefined) this.halfOpenOf.set(network, (this.halfOpenOf.get(network) ?? new Set()).add(transport))
     if (this.isClosing) transport.stopReading()
   }
 
   /** Sends a stranger away without a word. */
   private turnAway(transport: Transport, refusal: Refusal): void {
     this.refuse(refusal, transport)
-    this.halfOpen.delete(transport)
+    this.close(transport)
     transport.stopReading()
+  }
+
+  /** It is half-open no more; whether it was. */
+  private close(transport: Transport): boolean {
+    const { network } = transport
+    const neighbours = network === undefined ? undefined : this.halfOpenOf.get(network)
+    neighbours?.delete(transport)
+    if (network !== undefined && neighbours?.size === 0) this.halfOpenOf.delete(network)
+    return this.halfOpen.delete(transport)
   }
 
   /** Has the operator told that a connection was refused. */
@@ -63,13 +69,13 @@ export class Connections {
 
   /** It has shown that it holds a key; false for one that was sent away meanwhile. There may be no place for its session. */
   identify(transport: Transport, link: Downlink): boolean {
-    if (!this.halfOpen.delete(transport)) return false
+    if (!this.close(transport)) return false
     const { connections, connectionsPerAddress } = this.limits
     const { network } = transport
-    const neighbours = network === undefined ? 0 : (this.networks.get(network) ?? 0)
+    const neighbours = network === undefined ? 0 : (this.sessionsOf.get(network) ?? 0)
     const isFull = this.sessions.size >= connections || neighbours >= connectionsPerAddress
     this.sessions.set(transport, link)
-    if (network !== undefined) this.networks.set(network, neighbours + 1)
+    if (network !== undefined) this.sessionsOf.set(network, neighbours + 1)
     if (this.isClosing) link.bye("shutdown")
     else if (isFull) {
       this.refuse("full", transport)
@@ -86,12 +92,12 @@ export class Connections {
   /** It has ended. */
   remove(transport: Transport): void {
     const { network } = transport
-    this.halfOpen.delete(transport)
+    this.close(transport)
     this.stalls.delete(transport)
     if (!this.sessions.delete(transport) || network === undefined) return
-    const left = (this.networks.get(network) ?? 1) - 1
-    if (left > 0) this.networks.set(network, left)
-    else this.networks.delete(network)
+    const left = (this.sessionsOf.get(network) ?? 1) - 1
+    if (left > 0) this.sessionsOf.set(network, left)
+    else this.sessionsOf.delete(network)
   }
 
   /** Says Bye to all, now and later; whoever has not shown who it is is closed without a word. */

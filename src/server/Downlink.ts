@@ -187,4 +187,9 @@ export class Downlink {
   get address(): string {
     return this.transport.address
   }
+
+  /** The network that the client comes from, where it comes from any. */
+  get network(): string | undefined {
+    return this.transport.network
+  }
 }

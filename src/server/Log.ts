@@ -1,5 +1,5 @@
 /** The log: the ordered record of what happened in a room. */
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -41,11 +41,11 @@ export class Log extends Context.Tag("fernet-chat/Log")<
     /** All members there ever were, as of the last commit. */
     readonly members: Effect.Effect<ReadonlyArray<Membership>, LogError>
     /**
-     * Makes a batch durable together with the members it changed, whole or not at all. Its first `seq` is `head + 1`.
-     * One append at a time.
+     * Makes a batch durable together with the members it changed, whole or not at all. Its first `seq` is `head + 1`;
+     * without events, members alone have changed. One append at a time.
      */
     readonly append: (
-      events: Arr.NonEmptyReadonlyArray<Protocol.Event>,
+      events: ReadonlyArray<Protocol.Event>,
       members: ReadonlyArray<Membership>
     ) => Effect.Effect<void, LogError>
     /**
@@ -86,8 +86,10 @@ export const layerMemory = (options?: { readonly capacity?: number; readonly max
         members: Effect.sync(() => Array.from(members.values())),
         append: (batch, changed) =>
           Effect.sync(() => {
-            events.push(batch)
-            recent.push(batch)
+            if (Arr.isNonEmptyReadonlyArray(batch)) {
+              events.push(batch)
+              recent.push(batch)
+            }
             for (const member of changed) members.set(member.ticket, member)
           }),
         read: (after, limit) => Effect.sync(() => events.read(after, limit)),

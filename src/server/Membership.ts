@@ -1,6 +1,7 @@
 /** What the log remembers of a member, beyond its events: who it is, what it is called, how far it has come. */
 import { Buffer } from "node:buffer"
 import * as Crypto from "node:crypto"
+import * as HashSet from "effect/HashSet"
 import * as Schema from "effect/Schema"
 import * as Base64Url from "../domain/Base64Url.js"
 import * as Nickname from "../domain/Nickname.js"
@@ -10,6 +11,13 @@ import * as Protocol from "../domain/Protocol.js"
 export const TicketHash = Protocol.base64Url(32).pipe(Schema.brand("fernet-chat/TicketHash"))
 export type TicketHash = typeof TicketHash.Type
 
+/** Of a member that is barred by the operator: since when (ms), and the network that is barred with it. */
+export const Ban = Schema.Struct({
+  at: Schema.NonNegativeInt,
+  network: Schema.optionalWith(Schema.String, { exact: true })
+})
+export type Ban = typeof Ban.Type
+
 export const Membership = Schema.Struct({
   member: Protocol.MemberId,
   ticket: TicketHash,
@@ -18,9 +26,17 @@ export const Membership = Schema.Struct({
   /** The highest number among its texts that the log has ever held; 0 before the first. */
   acked: Schema.NonNegativeInt,
   /** Whether its last event is not a Left. */
-  here: Schema.Boolean
+  here: Schema.Boolean,
+  /** The place of its Left, where it was kicked and has not come back since. */
+  kicked: Schema.optionalWith(Protocol.Seq, { exact: true }),
+  /** It is not let in. Without it nothing is kept of where a member comes from. */
+  banned: Schema.optionalWith(Ban, { exact: true })
 })
 export type Membership = typeof Membership.Type
+
+/** The networks that bans of `members` bar. */
+export const barredNetworks = (members: Iterable<Membership>): HashSet.HashSet<string> =>
+  HashSet.fromIterable(Array.from(members).flatMap(({ banned }) => banned?.network ?? []))
 
 /** The hash under which the member with this ticket is known. */
 export const hash = (ticket: Protocol.Ticket): TicketHash =>

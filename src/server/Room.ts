@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
+import type { BanEntry, OperatorError } from "../domain/Admin.js"
 import { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import { Fernet } from "../domain/Fernet.js"
@@ -21,6 +22,8 @@ import { Hub } from "./Hub.js"
 import { Inbox } from "./Inbox.js"
 import type { Limits } from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
+import * as Moderation from "./Moderation.js"
+import * as Operation from "./Operation.js"
 import * as RoomState from "./RoomState.js"
 
 export type Command = RoomState.Command<Downlink>
@@ -43,6 +46,7 @@ const isUrgent = (item: Item): boolean => {
     case "Nick":
       return item.message.ticket === undefined
     case "Say":
+    case "Operation":
     case "Flush":
     case "Retry":
       return true
@@ -53,6 +57,9 @@ const isUrgent = (item: Item): boolean => {
       return false
   }
 }
+
+/** The ends of a membership, which are told before Bye. */
+const endings: ReadonlySet<Protocol.ByeReason> = new Set(["quit", "kicked", "banned"])
 
 /** How long what the log has refused waits for the next try. */
 const retryTime = "1 second"
@@ -68,6 +75,10 @@ export class Room extends Context.Tag("fernet-chat/Room")<
     readonly isTaking: () => boolean
     /** Waits until everything submitted so far is decided, kept and told. */
     readonly flush: Effect.Effect<void>
+    /** Acts in its turn; done when the outcome is kept and told. Fails with reason `log` while the log takes nothing. */
+    readonly operate: <A>(act: Moderation.Act<A>) => Effect.Effect<A, OperatorError>
+    /** Who is barred, by member. */
+    readonly bans: Effect.Effect<ReadonlyArray<BanEntry>>
     /** Members who are here. */
     readonly count: Effect.Effect<number>
     /** Ends only when the room's fiber does, which is a defect. */
@@ -77,9 +88,15 @@ export class Room extends Context.Tag("fernet-chat/Room")<
 
 type Item =
   | Command
+  | Operation.Operation
   | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
   /** Time to offer the log again what it has refused. */
   | { readonly _tag: "Retry" }
+
+const decide = (state: RoomState.State<Downlink>, item: Command | Operation.Operation, at: number) =>
+  item._tag === "Operation" ? item.decide(state, at) : RoomState.decide(state, item, at)
+
+const needsLog = ({ events, members }: RoomState.Decision<Downlink>): boolean => events.length > 0 || members.length > 0
 
 /** Builds a room over the Log, for the life of the Scope. */
 export const make = Effect.fnUntraced(function* (limits: Limits) {
@@ -159,9 +176,14 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
         return bringUp(reply.link) ? hub.add(reply.link) : reply.link.catchUp()
       case "Bye":
         hub.remove(reply.link)
-        // Who leaves has a right to see its last texts in the log, also when it was not live yet.
-        if (reply.reason !== "quit" || bringUp(reply.link)) return reply.link.bye(reply.reason)
-        return reply.link.byeAtHead(reply.reason)
+        if (reply.reason === "banned" && !reply.link.isWelcomed) {
+          yield* Effect.annotateLogs(Effect.logInfo("refused: banned"), "from", reply.link.address)
+        }
+        // Who leaves has a right to see its last texts in the log, also when it was not live yet; who is put out need not.
+        if (endings.has(reply.reason) && !bringUp(reply.link) && reply.reason === "quit") {
+          return reply.link.byeAtHead(reply.reason)
+        }
+        return reply.link.bye(reply.reason)
       case "Away":
         return yield* expire([[reply.member, reply.since]])
     }
@@ -195,35 +217,38 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
     const at = clock.unsafeCurrentTimeMillis()
     let next = state
     const events: Array<Protocol.Event> = []
+    const members: Array<Protocol.MemberId> = []
     const replies: Array<RoomState.Reply<Downlink>> = []
-    const flushed: Array<Deferred.Deferred<void>> = []
+    const settled: Array<Effect.Effect<void>> = []
     for (const item of items) {
       if (item._tag === "Retry") continue
       if (item._tag === "Flush") {
-        flushed.push(item.done)
+        settled.push(Effect.asVoid(Deferred.succeed(item.done, undefined)))
         continue
       }
-      const decision = RoomState.decide(next, item, at)
+      if (item._tag === "Operation") settled.push(item.settle)
+      const decision = decide(next, item, at)
       next = decision.state
       events.push(...decision.events)
+      members.push(...decision.members)
       replies.push(...decision.replies)
     }
-    if (Arr.isNonEmptyReadonlyArray(events)) {
+    if (events.length > 0 || members.length > 0) {
       // Nothing of a batch is told before it is kept.
-      const kept = yield* Effect.either(log.append(events, RoomState.changed(next, events)))
+      const kept = yield* Effect.either(log.append(events, RoomState.changed(next, events, members)))
       if (Either.isLeft(kept)) {
         yield* refused(kept.left)
         return items
       }
       if (refusal !== undefined) yield* taken
-      hub.broadcast(events)
+      if (Arr.isNonEmptyReadonlyArray(events)) hub.broadcast(events)
     }
     // Also where nothing is left to be refused: who said it may be gone, and only the next text can tell.
     isTaking = true
     taking.unsafeOpen()
     state = next
     if (replies.length > 0) yield* tell(replies)
-    for (const done of flushed) yield* Deferred.succeed(done, undefined)
+    for (const settle of settled) yield* settle
     return []
   })
 
@@ -241,6 +266,11 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
         rest.push(item)
         continue
       }
+      if (item._tag === "Operation") {
+        // An operator need not wait: without the log nothing is done.
+        yield* needsLog(item.decide(state, at)) ? item.refuse(refusal) : item.settle
+        continue
+      }
       const link = item._tag === "Overdue" ? undefined : item.link
       const isGoing = item._tag === "Lost" || item._tag === "Leave"
       if (isGoing && bound.has(item.link) && !HashMap.has(state.seats, item.link)) {
@@ -248,7 +278,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
         bound.delete(item.link)
       }
       const decision = RoomState.decide(state, item, at)
-      if (decision.events.length > 0 || (link !== undefined && bound.has(link))) {
+      if (needsLog(decision) || (link !== undefined && bound.has(link))) {
         if (link !== undefined) bound.add(link)
         rest.push(item)
         continue
@@ -306,6 +336,14 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       yield* inbox.offer([{ _tag: "Flush", done }])
       yield* Deferred.await(done)
     }),
+    operate: (act) =>
+      Effect.flatMap(Operation.make(act), ({ answer, operation }) =>
+        Effect.zipRight(
+          inbox.offer([operation]),
+          Effect.raceFirst(answer, Effect.zipRight(Fiber.await(fiber), Operation.closed))
+        )
+      ),
+    bans: Effect.sync(() => Moderation.bans(state)),
     count: Effect.sync(() => HashMap.size(state.roster)),
     join: Fiber.join(fiber)
   })

@@ -4,6 +4,7 @@
  */
 import * as Either from "effect/Either"
 import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Nickname from "../domain/Nickname.js"
 import * as Protocol from "../domain/Protocol.js"
@@ -13,7 +14,8 @@ import * as Membership from "./Membership.js"
 
 /** What a session asks of the room. */
 export type Command<L> =
-  | { readonly _tag: "Nick"; readonly link: L; readonly message: Protocol.Nick }
+  /** `network` is where it comes from, as Transport has it. */
+  | { readonly _tag: "Nick"; readonly link: L; readonly message: Protocol.Nick; readonly network: string | undefined }
   /** What it has said in a row. */
   | { readonly _tag: "Say"; readonly link: L; readonly messages: ReadonlyArray<Protocol.Say> }
   | { readonly _tag: "Leave"; readonly link: L }
@@ -51,12 +53,18 @@ export interface State<L> {
   readonly links: HashMap.HashMap<Protocol.MemberId, L>
   /** When (ms) the members who are here without a session lost theirs. */
   readonly away: HashMap.HashMap<Protocol.MemberId, number>
+  /** The network that each member who is here came from last; since the start of the server, and of nobody else. */
+  readonly networks: HashMap.HashMap<Protocol.MemberId, string>
+  /** The networks that bans bar. */
+  readonly barred: HashSet.HashSet<string>
 }
 
 export interface Decision<L> {
   readonly state: State<L>
   readonly events: ReadonlyArray<Protocol.Event>
   readonly replies: ReadonlyArray<Reply<L>>
+  /** Members that have changed, beside those of the events. */
+  readonly members: ReadonlyArray<Protocol.MemberId>
 }
 
 /** A room as the log left it, at time `at` (ms): whoever was here has been away since. */
@@ -79,7 +87,9 @@ export const make = <L>(
     ),
     seats: HashMap.empty(),
     links: HashMap.empty(),
-    away: HashMap.fromIterable(here.map(({ member }) => [member, at]))
+    away: HashMap.fromIterable(here.map(({ member }) => [member, at])),
+    networks: HashMap.empty(),
+    barred: Membership.barredNetworks(memberships)
   }
 }
 
@@ -87,20 +97,25 @@ export const make = <L>(
 export const memberOf = <L>(state: State<L>, link: L): Option.Option<Membership.Membership> =>
   Option.flatMap(Option.flatten(HashMap.get(state.seats, link)), (member) => HashMap.get(state.members, member))
 
-/** The members that `events` have changed, as `state` has them. */
+/** The members that `events` have changed, and `members`, as `state` has them. */
 export const changed = <L>(
   state: State<L>,
-  events: ReadonlyArray<Protocol.Event>
+  events: ReadonlyArray<Protocol.Event>,
+  members: ReadonlyArray<Protocol.MemberId>
 ): ReadonlyArray<Membership.Membership> => {
   const ids = new Set(events.flatMap((event) => (event._tag === "Notice" ? [] : [event.member])))
+  for (const member of members) ids.add(member)
   return Array.from(ids).flatMap((id) => Option.toArray(HashMap.get(state.members, id)))
 }
 
-const decided = <L>(
+const nobody: ReadonlyArray<Protocol.MemberId> = []
+
+export const decided = <L>(
   state: State<L>,
   events: ReadonlyArray<Protocol.Event>,
-  replies: ReadonlyArray<Reply<L>>
-): Decision<L> => ({ state, events, replies })
+  replies: ReadonlyArray<Reply<L>>,
+  members = nobody
+): Decision<L> => ({ state, events, replies, members })
 
 /** Who looks like what, after `event`. */
 const applyNames = (names: State<never>["names"], event: Protocol.Event): State<never>["names"] => {
@@ -135,14 +150,35 @@ const lose = <L>(state: State<L>, member: Protocol.MemberId, since: number): Dec
     [{ _tag: "Away", member, since }]
   )
 
-/** Ends a membership, for now. */
+/** Ends a membership, for now; `membership` is also what else is to be kept of it. */
 const depart = <L>(state: State<L>, membership: Membership.Membership, reason: Protocol.LeftReason, at: number) => {
   const { member, nick } = membership
   const left: Protocol.Left = { _tag: "Left", seq: Protocol.next(state.head), at, member, nick, reason }
-  const { away, links } = state
-  const without = { ...state, links: HashMap.remove(links, member), away: HashMap.remove(away, member) }
+  const without = {
+    ...state,
+    links: HashMap.remove(state.links, member),
+    away: HashMap.remove(state.away, member),
+    networks: HashMap.remove(state.networks, member)
+  }
   return decided<L>(record(without, left, { ...membership, here: false }), [left], [])
 }
+
+/** Ends the membership of somebody who is here, connected or not, by the operator's will; it hears `bye`. */
+export const putOut = <L>(
+  state: State<L>,
+  membership: Membership.Membership,
+  bye: "kicked" | "banned",
+  at: number
+): Decision<L> => {
+  const link = HashMap.get(state.links, membership.member)
+  const free = Option.match(link, { onNone: () => state, onSome: (session) => unseat(state, session) })
+  const replies = Option.toArray(link).map((session): Reply<L> => ({ _tag: "Bye", link: session, reason: bye }))
+  return { ...depart(free, membership, "kicked", at), replies }
+}
+
+/** Sends a session away that was not let in. */
+const turnAway = <L>(state: State<L>, link: L, reason: "kicked" | "banned"): Decision<L> =>
+  decided(unseat(state, link), [], [{ _tag: "Bye", link, reason }])
 
 /** Ends a session that has broken a rule; its member has lost a connection, no more. */
 const fault = <L>(state: State<L>, link: L, at: number): Decision<L> => {
@@ -157,40 +193,61 @@ const fault = <L>(state: State<L>, link: L, at: number): Decision<L> => {
   })
 }
 
-/** The member with this ticket; whoever shows a new one is a new member, whose id is the `seq` of the Joined to come. */
-const introduced = <L>(state: State<L>, ticket: Protocol.Ticket, nick: Nickname.Nickname): Membership.Membership => {
-  const hash = Membership.hash(ticket)
-  return HashMap.get(state.tickets, hash).pipe(
-    Option.flatMap((member) => HashMap.get(state.members, member)),
-    Option.getOrElse(() => {
-      const member = Protocol.MemberId.make(Protocol.next(state.head))
-      return { member, ticket: hash, nick, acked: 0, here: false }
-    })
-  )
+/** The member with this ticket. */
+const knownBy = <L>(state: State<L>, ticket: Protocol.Ticket): Option.Option<Membership.Membership> =>
+  Option.flatMap(HashMap.get(state.tickets, Membership.hash(ticket)), (member) => HashMap.get(state.members, member))
+
+/** Whoever shows a new ticket is a new member, whose id is the `seq` of the Joined to come. */
+const newcomer = <L>(state: State<L>, ticket: Protocol.Ticket, nick: Nickname.Nickname): Membership.Membership => {
+  const member = Protocol.MemberId.make(Protocol.next(state.head))
+  return { member, ticket: Membership.hash(ticket), nick, acked: 0, here: false }
+}
+
+type Asking<L> = Extract<Command<L>, { readonly _tag: "Nick" }>
+
+/** What becomes of a session that asks to be let in, if it must not be. */
+const refused = <L>(
+  state: State<L>,
+  { link, message, network }: Asking<L>,
+  known: Option.Option<Membership.Membership>
+): Option.Option<Decision<L>> => {
+  const isBanned = Option.exists(known, ({ banned }) => banned !== undefined)
+  const isBarred = network !== undefined && HashSet.has(state.barred, network)
+  if (isBanned || isBarred) return Option.some(turnAway(state, link, "banned"))
+  // A client that has not seen that it was kicked would be back at once: it is told, this once.
+  const unseen = Option.filter(known, ({ kicked = 0 }) => message.after !== undefined && message.after < kicked)
+  return Option.map(unseen, ({ kicked: _, ...told }) => {
+    const members = HashMap.set(state.members, told.member, told)
+    return { ...turnAway({ ...state, members }, link, "kicked"), members: [told.member] }
+  })
 }
 
 /** Asks for a nick, as the member that the session speaks for, or as the one whose ticket it shows. */
-const nick = <L>(state: State<L>, link: L, message: Protocol.Nick, at: number): Decision<L> => {
+const nick = <L>(state: State<L>, asking: Asking<L>, at: number): Decision<L> => {
+  const { link, message, network } = asking
   const seated = memberOf(state, link)
   // A ticket introduces a member: it belongs to the Nicks until Welcome, and to them only.
   const ticket = Option.fromNullable(message.ticket)
   if (Option.isSome(seated) === Option.isSome(ticket)) return fault(state, link, at)
+  const known = Option.orElse(seated, () => Option.flatMap(ticket, (shown) => knownBy(state, shown)))
+  const refusal = Option.isSome(seated) ? Option.none() : refused(state, asking, known)
+  if (Option.isSome(refusal)) return refusal.value
   const reject = (reason: Protocol.RejectedReason, detail: string) =>
     decided(state, [], [{ _tag: "Rejected", link, reason, detail }])
   const parsed = Nickname.parse(message.nick)
   if (Either.isLeft(parsed)) return reject("nick-invalid", parsed.left)
   const wanted = parsed.right
   const seq = Protocol.next(state.head)
-  const membership = seated.pipe(
-    Option.orElse(() => Option.map(ticket, (shown) => introduced(state, shown, wanted))),
+  const membership = known.pipe(
+    Option.orElse(() => Option.map(ticket, (shown) => newcomer(state, shown, wanted))),
     Option.getOrThrow
   )
-  const { member } = membership
+  const { acked, member } = membership
   const isTaken = Skeleton.skeletons(wanted).some((skeleton) =>
     Option.exists(HashMap.get(state.names, skeleton), (holder) => holder !== member)
   )
   if (isTaken) return reject("nick-taken", `"${wanted}" is taken, or looks like a nick that is: choose another`)
-  const next: Membership.Membership = { ...membership, nick: wanted, here: true }
+  const next: Membership.Membership = { member, ticket: membership.ticket, nick: wanted, acked, here: true }
   const joined: Protocol.Joined = { _tag: "Joined", seq, at, member, nick: wanted }
   const renamed: Protocol.Renamed = { _tag: "Renamed", seq, at, member, nick: wanted, was: membership.nick }
   if (Option.isSome(seated)) return decided(record(state, renamed, next), [renamed], [])
@@ -202,7 +259,9 @@ const nick = <L>(state: State<L>, link: L, message: Protocol.Nick, at: number): 
     tickets: HashMap.set(free.tickets, membership.ticket, member),
     seats: HashMap.set(free.seats, link, Option.some(member)),
     links: HashMap.set(free.links, member, link),
-    away: HashMap.remove(free.away, member)
+    away: HashMap.remove(free.away, member),
+    networks:
+      network === undefined ? HashMap.remove(free.networks, member) : HashMap.set(free.networks, member, network)
   }
   const resume: Resume =
     message.log !== undefined && message.after !== undefined
@@ -277,7 +336,7 @@ export const decide = <L>(state: State<L>, command: Command<L>, at: number): Dec
   if (Option.exists(HashMap.get(state.seats, link), Option.isNone)) return decided(state, [], [])
   switch (command._tag) {
     case "Nick":
-      return nick(state, link, command.message, at)
+      return nick(state, command, at)
     case "Say":
       return say(state, link, command.messages, at)
     case "Leave":

@@ -199,14 +199,13 @@ const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", re
     members: Effect.sync(() => Array.from(members.values())),
     append: (events, changed) =>
       Effect.suspend(() => {
+        const members = changed.map((member) => codec.member(member))
+        if (!Arr.isNonEmptyReadonlyArray(events)) return store.commit([], members)
         if (events[0].seq !== tail.head + 1) return Effect.dieMessage(`${events[0].seq} does not follow ${tail.head}`)
-        return store.commit(
-          codec.rows(events),
-          changed.map((member) => codec.member(member))
-        )
+        return store.commit(codec.rows(events), members)
       }).pipe(
         Effect.tap(() => {
-          tail.push(events)
+          if (Arr.isNonEmptyReadonlyArray(events)) tail.push(events)
           for (const member of changed) members.set(member.ticket, member)
         }),
         // Whoever is interrupted in between would not know what is kept.

@@ -12,14 +12,17 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import type * as Admin from "../domain/Admin.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import type { Fernet } from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
+import type * as Protocol from "../domain/Protocol.js"
 import { Listener } from "../domain/Transport.js"
 import * as CatchUp from "./CatchUp.js"
 import { Connections } from "./Connections.js"
 import * as Limits from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
+import * as Moderation from "./Moderation.js"
 import { Rates } from "./Rates.js"
 import { Replays } from "./Replays.js"
 import * as Room from "./Room.js"
@@ -48,11 +51,32 @@ export interface Shape {
   readonly members: Effect.Effect<number>
   /** Open connections, those that have not shown who they are included. */
   readonly connections: Effect.Effect<number>
+  /**
+   * Puts a member out: it is Left by `kicked` for everybody, then hears Bye. `who` is its nick as people read it, whatever
+   * the case, or `@` and its id. It may come back, but its client does not by itself; what it had not said by then it
+   * has not said. Like the next two it is done when it is in the log, and not done where it fails: see OperatorError.
+   */
+  readonly kick: (who: string) => Effect.Effect<Admin.Kicked, Admin.OperatorError>
+  /**
+   * Puts a member out and bars its ticket, and unless `ticketOnly` the network it comes from (an IPv4 address, a /64 of
+   * IPv6), also for others, and over restarts: who is barred hears Bye. A member who has left is meant by the nick it had
+   * last. Only a new key shuts out who holds the key: from elsewhere it comes back as somebody new.
+   */
+  readonly ban: (
+    who: string,
+    options?: { readonly ticketOnly?: boolean }
+  ) => Effect.Effect<Admin.Banned, Admin.OperatorError>
+  /** Lifts the ban of a member, by the nick it had last. */
+  readonly unban: (who: string) => Effect.Effect<Admin.Unbanned, Admin.OperatorError>
+  /** Who is barred, by member. */
+  readonly bans: Effect.Effect<ReadonlyArray<Admin.BanEntry>>
   /** Waits for as long as the server runs; ends only by a defect. */
   readonly join: Effect.Effect<never>
 }
 
 export class Server extends Context.Tag("fernet-chat/Server")<Server, Shape>() {}
+
+const named = ({ member, nick }: Protocol.Member): string => `${nick} (member ${member})`
 
 /** Drops from the log what is older than `retain`, for ever. */
 const trim = Effect.fnUntraced(function* (retain: Duration.DurationInput) {
@@ -133,6 +157,18 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
     address: listener.address,
     members: room.count,
     connections: FiberSet.size(sessions),
+    kick: Effect.fn("Server.kick")((who) =>
+      Effect.tap(room.operate(Moderation.kick(who)), (kicked) => Effect.logInfo(`kicked ${named(kicked)}`))
+    ),
+    ban: Effect.fn("Server.ban")((who, { ticketOnly = false } = {}) =>
+      Effect.tap(room.operate(Moderation.ban(who, ticketOnly)), (banned) =>
+        Effect.logInfo(`banned ${named(banned)}${banned.network === undefined ? "" : ` and ${banned.network}`}`)
+      )
+    ),
+    unban: Effect.fn("Server.unban")((who) =>
+      Effect.tap(room.operate(Moderation.unban(who)), (unbanned) => Effect.logInfo(`unbanned ${named(unbanned)}`))
+    ),
+    bans: room.bans,
     join: Effect.raceFirst(room.join, Fiber.join(accepting))
   })
 })

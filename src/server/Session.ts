@@ -97,7 +97,7 @@ const read = (
       flush()
       switch (message._tag) {
         case "Nick":
-          commands.push({ _tag: "Nick", link, message })
+          commands.push({ _tag: "Nick", link, message, network: link.network })
           isAnswered = true
           break
         case "Leave":
@@ -218,7 +218,7 @@ const greet = Effect.fnUntraced(function* (transport: Transport.Transport, conte
   if (messages.length !== 1 || messages[0]._tag !== "Nick") {
     return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
   }
-  yield* room.submit([{ _tag: "Nick", link, message: messages[0] }])
+  yield* room.submit([{ _tag: "Nick", link, message: messages[0], network: link.network }])
   return new Talk(transport, link, reader, room, context)
 })
 

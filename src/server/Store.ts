@@ -2,7 +2,6 @@
  * Where a log is kept: rows that show nothing of what they hold. One implementation is an SQL database; what is
  * encrypted, and how, is not decided here.
  */
-import type * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
@@ -28,10 +27,7 @@ export class Store extends Context.Tag("fernet-chat/Store")<
     /** All members. */
     readonly members: Effect.Effect<ReadonlyArray<MemberRow>, LogError>
     /** Makes rows and members durable, all of it or nothing. A member replaces the one with its ticket. */
-    readonly commit: (
-      rows: Arr.NonEmptyReadonlyArray<Row>,
-      members: ReadonlyArray<MemberRow>
-    ) => Effect.Effect<void, LogError>
+    readonly commit: (rows: ReadonlyArray<Row>, members: ReadonlyArray<MemberRow>) => Effect.Effect<void, LogError>
     /** At most `limit` rows in order, from the one that holds `after + 1` on, or from the oldest when that is later. */
     readonly rows: (after: Protocol.Position, limit: number) => Effect.Effect<ReadonlyArray<Row>, LogError>
     /** Drops the rows that hold nothing beyond `last`, but never the newest row. */

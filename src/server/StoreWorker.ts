@@ -4,7 +4,6 @@
  */
 import * as WorkerThreads from "node:worker_threads"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -36,7 +35,7 @@ const operation = (store: Store["Type"], request: Exclude<Request, { _tag: "Clos
     case "Members":
       return store.members
     case "Commit":
-      return Arr.isNonEmptyReadonlyArray(request.rows) ? store.commit(request.rows, request.members) : Effect.void
+      return store.commit(request.rows, request.members)
     case "Rows":
       return store.rows(request.after, request.limit)
     case "Drop":

@@ -49,6 +49,8 @@ const innocent = new Set([
   "full",
   "slow",
   "shutdown",
+  "kicked",
+  "banned",
   "nick-taken",
   "quit",
   "state"
@@ -68,7 +70,8 @@ export class ClientHost {
   private texts = 0
   /** The newest event that the user was shown. */
   private reached = { log: "", seq: 0 }
-  private nick: string
+  /** What it asks to be called. */
+  nick: string
   /** What was said in the life there is. */
   private sayings: Array<History.Saying> = []
   /** Calls of `history` that have not come to an end. */

@@ -114,13 +114,11 @@ export class ServerDisk {
     return archive
   }
 
-  private commit(
-    rows: Arr.NonEmptyReadonlyArray<Row>,
-    members: ReadonlyArray<MemberRow>
-  ): Either.Either<void, LogError> {
+  private commit(rows: ReadonlyArray<Row>, members: ReadonlyArray<MemberRow>): Either.Either<void, LogError> {
     if (this.medium.trouble === "full") return Either.left(full)
-    if (rows[0].first <= this.head) {
-      return Either.left(new LogError({ reason: "damaged", message: `there is a row with event ${rows[0].first}` }))
+    const first = rows[0]?.first ?? Number.POSITIVE_INFINITY
+    if (first <= this.head) {
+      return Either.left(new LogError({ reason: "damaged", message: `there is a row with event ${first}` }))
     }
     this.rows = [...this.rows, ...rows]
     this.members = new Map([...this.members, ...members.map((member) => [member.ticket, member] as const)])

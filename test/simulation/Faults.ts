@@ -48,6 +48,20 @@ const killSoon = ({ world }: Stage, process: ServerHost["process"]) => {
 const restartServer = ({ server, world }: Stage, process: ServerHost["process"]) =>
   process?.onKill(() => world.after(world.dice.scale(10, 15_000), () => server.start()))
 
+/** The operator puts out one who talks: what it says arrives before and after that. Bans are lifted after a while. */
+const putOut =
+  (by: (client: ClientHost, stage: Stage) => void): Fault =>
+  (stage) => {
+    const { clients, server, world } = stage
+    const { dice } = world
+    const client = dice.pick(clients)
+    for (let count = dice.whole(0, 5); count > 0; count--) {
+      world.after(dice.scale(1, 200), () => client.say())
+    }
+    world.after(dice.scale(1, 200), () => by(client, stage))
+    world.after(dice.scale(300, 20_000), () => server.pardon())
+  }
+
 /** All that may go wrong, by name. */
 export const faults: Readonly<Record<string, Fault>> = {
   cut: ({ network, world }) => {
@@ -107,6 +121,8 @@ export const faults: Readonly<Record<string, Fault>> = {
     if (stage.world.dice.chance(0.5)) stage.server.stop()
     else killSoon(stage, stage.server.process)
   },
+  kicked: putOut(({ nick }, { server }) => server.kick(nick)),
+  banned: putOut(({ nick }, { server, world: { dice } }) => server.ban(nick, dice.chance(0.5))),
   "client killed": (stage) => killSoon(stage, stage.world.dice.pick(stage.clients).process),
   "client killed as it writes": ({ clients, world }) => {
     const client = world.dice.pick(clients)
@@ -134,11 +150,17 @@ export const kinds = (dice: Dice): ReadonlyArray<string> => {
 }
 
 /** Ends all that is wrong, once and for all. */
-export const heal = ({ clients, network, server }: Stage): void => {
+export const heal = ({ clients, network, server, world }: Stage): void => {
   network.isDark = false
   Object.assign(server.medium, goodDisk, { onDone: () => {} })
   for (const { disk, road } of clients) {
     Object.assign(road, good)
     Object.assign(disk.medium, goodDisk, { onDone: () => {} })
   }
+  // As soon as there is a server, and one that is not about to end.
+  const pardon = () => {
+    server.pardon()
+    world.after(1_000, pardon)
+  }
+  pardon()
 }

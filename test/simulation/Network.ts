@@ -262,6 +262,7 @@ class End {
     private readonly onGone: () => void
   ) {}
 
+  /** Each client's machine is in a network of its own. */
   transport(address: string): Transport.Transport {
     const { outgoing } = this
     return Transport.make({

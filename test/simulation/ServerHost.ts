@@ -6,6 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type { OperatorError } from "../../src/domain/Admin.js"
 import * as Fernet from "../../src/domain/Fernet.js"
 import { Log, type LogError } from "../../src/server/Log.js"
 import * as SealedLog from "../../src/server/SealedLog.js"
@@ -38,6 +39,8 @@ export class ServerHost {
   /** Those of former logs, and last the one of today. */
   readonly disks: Array<ServerDisk>
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** What its operator has in hand, once it serves. */
+  private server: Server.Shape | undefined
   private starts = 0
   /** Its clock; servers on one machine have one clock, set anew now and then. */
   private skew: number
@@ -72,8 +75,39 @@ export class ServerHost {
     )
     process.onKill(() => {
       this.process = undefined
+      this.server = undefined
     })
-    this.fiber = process.run(Effect.provide(Server.run(options.server), services), (exit) => this.ended(process, exit))
+    const main = Effect.flatMap(Server.make(options.server), (server) => {
+      this.server = server
+      return server.join
+    })
+    this.fiber = process.run(Effect.provide(Effect.scoped(main), services), (exit) => this.ended(process, exit))
+  }
+
+  /** Has its operator do something, if there is a server; that may come to nothing. */
+  private operate<A>(what: string, act: (server: Server.Shape) => Effect.Effect<A, OperatorError>): void {
+    const { process, server, world } = this
+    if (process === undefined || server === undefined) return
+    world.note(`the operator ${what}`)
+    process.run(Effect.either(act(server)), (exit) => {
+      const failure = exit._tag === "Success" && exit.value._tag === "Left" ? exit.value.left.reason : exit._tag
+      world.note(`the operator ${what}: ${failure}`)
+    })
+  }
+
+  kick(nick: string): void {
+    this.operate(`kicks ${nick}`, ({ kick }) => kick(nick))
+  }
+
+  ban(nick: string, ticketOnly: boolean): void {
+    this.operate(`bans ${nick}`, ({ ban }) => ban(nick, { ticketOnly }))
+  }
+
+  /** Lifts all bans there are. */
+  pardon(): void {
+    this.operate("lifts all bans", ({ bans, unban }) =>
+      Effect.flatMap(bans, (all) => Effect.forEach(all, ({ member }) => unban(`@${member}`)))
+    )
   }
 
   /** Asks it to shut down. */

@@ -100,6 +100,14 @@ const step = FastCheck.oneof(
     })
   },
   {
+    weight: 1,
+    arbitrary: FastCheck.record({
+      _tag: FastCheck.constant("change" as const),
+      member: FastCheck.integer({ min: 1, max: 5 }),
+      banned: FastCheck.option(FastCheck.constantFrom({ at: 1 }, { at: 2, network: "192.0.2.7" }), { nil: undefined })
+    })
+  },
+  {
     weight: 2,
     arbitrary: FastCheck.record({
       _tag: FastCheck.constant("read" as const),
@@ -190,6 +198,22 @@ export const logSuite = (
         expect(members).toEqual([membership(1, 7), membership(2, 1, false)])
       }))
 
+    test("keeps members who have changed without an event", (log) =>
+      Effect.gen(function* () {
+        yield* log.append(notices(1, 2), [membership(1), membership(2)])
+        const banned = { ...membership(2), banned: { at: 5, network: "192.0.2.7" } }
+        yield* log.append([], [banned])
+        expect(yield* log.head).toBe(2)
+        expect(Array.from(yield* log.members).sort((a, b) => a.member - b.member)).toEqual([membership(1), banned])
+        yield* log.append([], [membership(2)])
+        yield* log.append(notices(3, 3), [])
+        expect(yield* readAll(log)).toEqual(notices(1, 3))
+        expect(Array.from(yield* log.members).sort((a, b) => a.member - b.member)).toEqual([
+          membership(1),
+          membership(2)
+        ])
+      }))
+
     test("drops what is old, never the newest event and no member", (log) =>
       Effect.gen(function* () {
         for (let i = 0; i < 40; i++) yield* log.append(notices(i * 10 + 1, i * 10 + 10), [membership(i + 1)])
@@ -235,6 +259,11 @@ export const logSuite = (
                       events = [...events, ...batch]
                       head += batch.length
                       members.set(step.member, member)
+                    } else if (step._tag === "change") {
+                      const { banned: _, ...member } = members.get(step.member) ?? membership(step.member)
+                      const changed = step.banned === undefined ? member : { ...member, banned: step.banned }
+                      yield* log().append([], [changed])
+                      members.set(step.member, changed)
                     } else if (step._tag === "read") {
                       const from = Math.floor(step.from * (head + 2))
                       const read = yield* log().read(position(from), step.limit)
@@ -282,6 +311,8 @@ export const logSuite = (
           expect(log().id).toBe(id)
           yield* log().append(chats(1, 500), [membership(1, 500), membership(2)])
           yield* log().append(notices(501, 2000), [membership(2, 3, false)])
+          const banned = { ...membership(3), banned: { at: 7 } }
+          yield* log().append([], [banned])
           yield* log().trim(20)
           const before = yield* readAll(log())
           yield* reopen
@@ -292,7 +323,8 @@ export const logSuite = (
           expect(yield* readAll(log())).toEqual(before)
           expect(Array.from(yield* log().members).sort((a, b) => a.member - b.member)).toEqual([
             membership(1, 500),
-            membership(2, 3, false)
+            membership(2, 3, false),
+            banned
           ])
           yield* log().append(notices(2001, 2001), [])
           expect(yield* log().head).toBe(2001)

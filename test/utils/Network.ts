@@ -22,6 +22,8 @@ export class Network extends Context.Tag("test/Network")<
       log: Log.Log["Type"],
       limits?: Partial<Omit<Server.Options, "keys">>
     ) => Effect.Effect<Scope.CloseableScope, Log.LogError>
+    /** The newest server. */
+    readonly server: Effect.Effect<Server.Shape>
     /** Ends all connections without a word, at both ends. */
     readonly cut: Effect.Effect<void>
     /** Whether dialling leads to the server. */
@@ -33,6 +35,7 @@ export class Network extends Context.Tag("test/Network")<
 export const layer: Layer.Layer<Network | Transport.Dialer> = Layer.scopedContext(
   Effect.gen(function* () {
     let memory: Context.Context<Transport.Listener | Transport.Dialer> | undefined
+    let newest: Server.Shape | undefined
     let reachable = true
     const connections = new Set<Scope.CloseableScope>()
     const outer = yield* Effect.scope
@@ -57,9 +60,13 @@ export const layer: Layer.Layer<Network | Transport.Dialer> = Layer.scopedContex
             const server = Server.layer({ keys: Room.serverKeys, ...Room.unlimited, ...limits }).pipe(
               Layer.provide([Layer.succeedContext(memory), Fernet.layer])
             )
-            yield* Layer.buildWithScope(server, scope).pipe(Effect.provide(Context.make(Log.Log, log)))
+            const built = yield* Layer.buildWithScope(server, scope).pipe(Effect.provide(Context.make(Log.Log, log)))
+            newest = Context.get(built, Server.Server)
             return scope
           }),
+        server: Effect.suspend(() =>
+          newest === undefined ? Effect.dieMessage("there is none") : Effect.succeed(newest)
+        ),
         cut: Effect.suspend(() =>
           Effect.forEach(Array.from(connections), (scope) => Scope.close(scope, Exit.void), { discard: true })
         ),

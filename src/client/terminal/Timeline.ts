@@ -20,7 +20,9 @@ export interface Settings {
 
 export const settings: Settings = { timestamp: "time", bell: "mentions", isQuiet: false, ignored: new Map() }
 
-type Move = Protocol.Joined | Protocol.Left | Protocol.Renamed
+/** Who is put out does not go by itself: that is told as what is said is. */
+type Going = Protocol.Left & { readonly reason: Exclude<Protocol.LeftReason, "kicked"> }
+type Move = Protocol.Joined | Going | Protocol.Renamed
 
 export interface Timeline {
   /** The day of what was printed last. */
@@ -150,7 +152,7 @@ export const close = (timeline: Timeline, reader: Reader): Printed => {
 }
 
 const isMove = (entry: Entry): entry is Move =>
-  entry._tag === "Joined" || entry._tag === "Left" || entry._tag === "Renamed"
+  entry._tag === "Joined" || (entry._tag === "Left" && entry.reason !== "kicked") || entry._tag === "Renamed"
 
 /** Takes in the next entry. */
 export const add = (timeline: Timeline, entry: Entry, reader: Reader): Printed => {
@@ -166,7 +168,8 @@ export const add = (timeline: Timeline, entry: Entry, reader: Reader): Printed =
     const { moves } = closed.timeline
     return { ...closed, timeline: { ...closed.timeline, moves: [...moves, entry] } }
   }
-  if ("member" in entry && settings.ignored.has(entry.member) && entry._tag !== "NewLog") return nothing
+  const isText = entry._tag === "Said" || entry._tag === "Unreadable"
+  if (isText && settings.ignored.has(entry.member)) return nothing
 
   const closed = close(timeline, reader)
   const lines = [...closed.lines]
