@@ -39,6 +39,7 @@ export interface Limits {
 
 const defaultLimits: Limits = { pingAfter: "30 seconds", silentAfter: "75 seconds" }
 
+/** What there is of a connection. */
 export type Status =
   | { readonly _tag: "Online" }
   /** The connection was lost; the next try comes at `next` (ms since 1970). */

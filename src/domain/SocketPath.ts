@@ -8,7 +8,7 @@ import { TransportError } from "./Transport.js"
 
 /** A Unix socket, which only its owner can connect to. There is none on Windows. */
 export interface SocketPath {
-  /** At most {@link maxPath} bytes: as it is given, so that a relative one may be in a deep directory. */
+  /** At most 107 bytes on Linux, 103 elsewhere: as it is given, so that a relative one may be in a deep directory. */
   readonly path: string
 }
 

@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 
+/** What a server allows, in all and to each. Infinity is no limit. */
 export interface Limits {
   /** Events that a newcomer is told of what was before: 100. */
   readonly history: number
@@ -35,6 +36,7 @@ export interface Limits {
   readonly epoch: Duration.DurationInput
 }
 
+/** What holds where nothing else is said. */
 export const standard: Limits = {
   history: 100,
   halfOpen: 100,

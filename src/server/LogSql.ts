@@ -12,6 +12,7 @@ import * as SealedLog from "./SealedLog.js"
 import { type MemberRow, type Row, Store } from "./Store.js"
 import type { Answer, Request, Start } from "./StoreThread.js"
 
+/** Where the database is, and how large it may be. */
 export interface StoreOptions {
   /** The database; made, for its owner alone, where there is none. */
   readonly file: string
@@ -21,6 +22,7 @@ export interface StoreOptions {
   readonly worker?: URL
 }
 
+/** Whose log it is, and where its database is. */
 export interface Options extends StoreOptions {
   /** The server keys of the room: the log is written under the first, and read under all. */
   readonly keys: Keys.Ring<Keys.ServerKey>

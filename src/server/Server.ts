@@ -37,6 +37,7 @@ const flushTime = "2 seconds"
 /** How often the log is looked through for what is older than it is to be kept. */
 const trimTime = "1 minute"
 
+/** Beside the limits, each of which has a default. */
 export interface Options extends Partial<Limits.Limits> {
   /** The server keys of the room (`Keys.serverKeys` of a key file): whoever holds one of them is let in. */
   readonly keys: Keys.Ring<Keys.ServerKey>
@@ -44,6 +45,7 @@ export interface Options extends Partial<Limits.Limits> {
   readonly retain?: Duration.DurationInput
 }
 
+/** What there is to know of a running server, and what its operator can do. */
 export interface Shape {
   /** Where it listens. */
   readonly address: string
@@ -74,6 +76,7 @@ export interface Shape {
   readonly join: Effect.Effect<never>
 }
 
+/** A running server. */
 export class Server extends Context.Tag("fernet-chat/Server")<Server, Shape>() {}
 
 const named = ({ member, nick }: Protocol.Member): string => `${nick} (member ${member})`
