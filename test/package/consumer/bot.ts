@@ -26,9 +26,9 @@ const bot = Effect.gen(function* () {
   yield* Stream.runForEach(Stream.filter(client.events, Entry.isHeard), echo)
 })
 
-bot.pipe(
-  Effect.provide(Layer.unwrapEffect(member)),
-  Effect.provide(Layer.unwrapEffect(server)),
-  Effect.provide([Fernet.layer, NodeContext.layer]),
-  NodeRuntime.runMain
+const layer = Layer.unwrapEffect(member).pipe(
+  Layer.provide(Layer.unwrapEffect(server)),
+  Layer.provide([Fernet.layer, NodeContext.layer])
 )
+
+NodeRuntime.runMain(Effect.provide(bot, layer))
