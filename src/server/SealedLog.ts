@@ -137,7 +137,7 @@ const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", re
     damaged(
       name,
       refusal === "sealed"
-        ? `${what} opens under none of the keys (it was changed, or a key that still opened it was taken out of the key file)`
+        ? `${what} opens under none of the keys (it was changed, or a key that still opened it was taken out of the key file: put it back)`
         : `${what} is not what was written there`
     )
 
