@@ -46,7 +46,8 @@ describe("chat keygen --rotate", () => {
         "chat keygen --server --force\n",
         "2. the members",
         "3. once all of them",
-        "--new-log",
+        'until the server has said\n   "all of the log is under the first key"',
+        "It goes on with the log it has",
         "the new key's words"
       ]
       const places = said.map((each) => stdout.indexOf(each))

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -133,15 +133,16 @@ describe("the README", () => {
         expect((yield* toEnd(run("npx chat keygen --server --force"), { cwd })).code).toBe(0)
         const both = yield* shell(run("npx chat s --key-file server.key"), { cwd, env: { CHAT_PORT: "0" } })
         yield* both.shows("serving on 127.0.0.1:")
+        yield* both.shows(/all of the log .*\n/)
+        expect(readme).toContain(`\n   ${/all of the log .*/.exec(both.stderr())?.[0]}\n`)
         yield* interrupt(both)
         const [young = "", old] = readFileSync(join(cwd, "server.key"), "utf8").trim().split("\n")
         expect(old).toMatch(/^server:/)
         writeFileSync(join(cwd, "server.key"), `${young}\n`)
-        const anew = yield* shell(run("npx chat s --key-file server.key --new-log"), { cwd, env: { CHAT_PORT: "0" } })
-        yield* anew.shows("the old log is in chat.db.2")
-        yield* anew.shows("serving on 127.0.0.1:")
-
-        yield* interrupt(anew)
+        const alone = yield* shell("npx chat s --key-file server.key", { cwd, env: { CHAT_PORT: "0" } })
+        yield* alone.shows("serving on 127.0.0.1:")
+        yield* interrupt(alone)
+        expect(existsSync(join(cwd, "chat.db.2"))).toBe(false)
 
         const limited = yield* shell(run("npx chat s --connections-per-address unlimited --rate 50"), {
           cwd,

@@ -1,5 +1,5 @@
 /** A room that moves to a new key while people are in it, as its operator and its members go about it. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -45,11 +45,14 @@ const outbox = (cwd: string) =>
 /** Waits until a client that has been without a server shows `text`: how soon it tries again is its own affair. */
 const comesToShow = (client: Command.Running, text: string) =>
   Effect.repeat(
-    Effect.sync(() => client.stdout().includes(text)),
+    Effect.sync(() => `${client.stdout()}\n${client.stderr()}`.includes(text)),
     { until: (is) => is, schedule: Schedule.spaced("50 millis") }
   )
 
 const unreadable = (nick: string) => `-- a text in the name of ${nick} is not shown: it was sealed with another key`
+
+/** What the server says, once nothing in its log needs the old key. */
+const resealed = /all of the log is under the first key: the other keys can be taken out of the key file/
 
 /** What the client is told that was let in there before, and is not any more. */
 const turnedAway =
@@ -156,18 +159,16 @@ describe("a room that moves to a new key", () => {
           "<eve> hello"
         ])
 
-        // The old key is taken from the server, which says that its log needs it, and begins a new one.
+        // When the server has said that its log does not need it, the old key is taken from it; it goes on with the log.
+        expect(rotated.stdout).toContain('"all of the log is under the first key"')
+        yield* both.shows(resealed)
         both.kill("SIGTERM")
         yield* both.exit
         writeFileSync(at.server.file, `${young}\n`)
-        const refused = yield* Command.run(["s", "--port", before.port], at.server)
-        expect(refused.code).toBe(1)
-        expect(refused.stderr).toMatch(/^chat: chat\.db is damaged: .*taken out of the key file.*--new-log/)
-        const after = yield* Command.serve(at.server, ["--port", before.port, "--new-log"])
-        yield* comesToShow(again, "NewLog")
-        yield* comesToShow(eve, "has begun a new log")
+        const after = yield* Command.serve(at.server, ["--port", before.port])
         again.write(saying("among us"))
-        yield* eve.shows("<ada> among us")
+        yield* comesToShow(eve, "<ada> among us")
+        expect(shown(again.stdout())).not.toContain("NewLog")
         for (const [args, message] of [
           [["c", "--nick", "bob", "--profile", "other"], wrongKey],
           [["send", "--nick", "bob", "--profile", "other", "hello"], wrongKey]
@@ -175,8 +176,12 @@ describe("a room that moves to a new key", () => {
           const out = yield* Command.run(args, { ...at.bob, env })
           expect([out.code, out.stdout, out.stderr]).toEqual([1, "", expect.stringMatching(message)])
         }
-        expect(after.stderr()).toContain("refused: wrong key, or not a chat client")
-        // The one that was in is still trying. When it is started anew it is told.
+        expect(after.stderr()).toMatch(/refused: (\d+ times )?wrong key, or not a chat client/)
+        // The one that was in is told once, and is still trying. When it is started anew it is told again.
+        yield* comesToShow(bob, "closes the connection")
+        expect(bob.stderr()).toMatch(
+          /^(chat: reconnecting …\n)+chat: 127\.0\.0\.1:\d+ closes the connection before it lets you in: .*\n$/
+        )
         expect(bob.child.exitCode).toBe(null)
         bob.kill("SIGKILL")
         yield* bob.exit
@@ -184,31 +189,51 @@ describe("a room that moves to a new key", () => {
         expect([out.code, out.stdout, out.stderr]).toEqual([1, "", expect.stringMatching(turnedAway)])
         expect(bob.stdout()).not.toContain("among us")
 
-        // With the new key it is in again; and the old line may go from who has been here with both.
+        // With the new key beside the old one he is in again as who he was; he reads what he has missed.
+        const bobs = joined(all.stdout, "bob")
         copyFileSync(at.ada.file, at.bob.file)
-        const back = yield* Command.run(["c", "--nick", "bob"], { ...at.bob, env, input: "with you\n" })
+        const back = yield* Command.run(["c", "--nick", "bob", "--json"], {
+          ...at.bob,
+          env,
+          input: saying("with you")
+        })
         expect([back.code, back.stderr]).toEqual([0, ""])
+        expect(shown(back.stdout)).toEqual(expect.arrayContaining(["<ada> among us", "<bob> with you"]))
+        expect(new Set([...bobs, ...joined(back.stdout, "bob")]).size).toBe(1)
         yield* again.shows("with you")
         again.child.stdin?.end()
         expect(yield* again.exit).toBe(0)
+
+        // All that was said, for who has both keys; a newcomer has the new one only.
+        const whole = yield* Command.run(["c", "--nick", "reader", "--json", "--since", "0"], { ...at.ada, env })
+        const later = [...texts, "<ada> among us", "<bob> with you"]
+        expect(shown(whole.stdout).filter((each) => each.includes("> "))).toEqual(later)
+        const news = yield* Command.run(["c", "--nick", "newcomer", "--json", "--since", "0"], {
+          ...at.eve,
+          env: { ...env, CHAT_INVITE }
+        })
+        expect(shown(news.stdout).filter((each) => each.includes(": ") || each.includes("> "))).toEqual([
+          "ada: key",
+          "bob: key",
+          "bob: key",
+          `<ada> ${owed}`,
+          "bob: key",
+          "<eve> hello",
+          "<ada> among us",
+          "<bob> with you"
+        ])
+        const unread = { _tag: "Unreadable", nick: "ada", reason: "key", n: 1, member }
+        expect(entries(news.stdout)).toContainEqual(expect.objectContaining(unread))
+
+        // The old line may go from who has been here with both: she is who she was, and reads no more what was under it.
         writeFileSync(at.ada.file, `${young}\n`)
         const own = yield* Command.run([...adas, "--since", "0"], { ...at.ada, env })
-        const [mine, ...others] = new Set(joined(own.stdout, "ada"))
-        expect([own.code, others]).toEqual([0, []])
-        expect(entries(own.stdout)).toContainEqual(
-          expect.objectContaining({ text: "among us", member: mine, own: true })
-        )
-
-        // What was moved aside is whole.
-        expect(existsSync(join(at.server.cwd, "chat.db.1"))).toBe(true)
-        writeFileSync(at.server.file, `${young}\n${old}`)
-        const archive = yield* Command.serve(at.server, ["--db", "chat.db.1"])
-        writeFileSync(at.ada.file, `${young}\n${old}`)
-        const read = yield* Command.run(
-          ["c", "--nick", "reader", "--json", "--since", "0", "--port", archive.port],
-          at.ada
-        )
-        expect(shown(read.stdout).filter((each) => each.includes(" "))).toEqual(texts)
+        expect(own.code).toBe(0)
+        expect(new Set(joined(own.stdout, "ada"))).toEqual(new Set([member]))
+        expect(shown(own.stdout)).toContain("ada: key")
+        expect(entries(own.stdout)).toContainEqual(expect.objectContaining({ text: "among us", member, own: true }))
+        expect(after.stderr()).not.toMatch(/ERROR|damaged/)
+        expect(readdirSync(at.server.cwd).filter((name) => /^chat\.db\.\d/.test(name))).toEqual([])
       }),
     180_000
   )

@@ -134,6 +134,15 @@ export const notWelcome = (address: string, error: JoinError | Disconnected, was
   })
 }
 
+/** Why a client that was in the room has no connection: the key that is wrong now was right before. */
+export const withoutWelcome = (address: string, error: JoinError | Disconnected): JoinError | Disconnected =>
+  error.reason !== "wrong-key"
+    ? error
+    : new JoinError({
+        reason: "wrong-key",
+        message: `${address} closes the connection before it lets you in: if it goes on, compare your key file with the server's, for the key may have been changed`
+      })
+
 const returning: ReadonlySet<(JoinError | Disconnected)["reason"]> = new Set([
   "unreachable",
   "lost",

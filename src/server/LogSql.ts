@@ -24,7 +24,10 @@ export interface StoreOptions {
 
 /** Whose log it is, and where its database is. */
 export interface Options extends StoreOptions {
-  /** The server keys of the room: the log is written under the first, and read under all. */
+  /**
+   * The server keys of the room: the log is written under the first, and read under all. What is under another than the
+   * first is sealed anew while the log is in use; a line at info level says when no other is needed any more.
+   */
   readonly keys: Keys.Ring<Keys.ServerKey>
 }
 
@@ -92,6 +95,7 @@ const makeStore = Effect.fn("LogSql.makeStore")(function* ({ file, maxBytes, wor
     bounds: Effect.map(answer<readonly [Protocol.Seq, Protocol.Seq] | null>({ _tag: "Bounds" }), Option.fromNullable),
     members: answer<ReadonlyArray<MemberRow>>({ _tag: "Members" }),
     commit: (rows, members) => answer<void>({ _tag: "Commit", rows, members }),
+    reseal: (rows, members) => answer<void>({ _tag: "Reseal", rows, members }),
     rows: (after, limit) => answer<ReadonlyArray<Row>>({ _tag: "Rows", after, limit }),
     drop: (last) => answer<void>({ _tag: "Drop", last })
   })
