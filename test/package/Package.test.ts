@@ -144,7 +144,9 @@ describe("installed, the command", () => {
 
   it("has a page in the manual", () => {
     const { man } = JSON.parse(readFileSync(join(within, "package.json"), "utf8"))
-    expect(readFileSync(join(within, man), "utf8")).toContain(`"fernet\\-chat ${Installed.manifest.version}"`)
+    // Of a list only, npm links what is in it where man looks.
+    expect(man).toEqual(["./dist/man/chat.1"])
+    expect(readFileSync(join(within, man[0]), "utf8")).toContain(`"fernet\\-chat ${Installed.manifest.version}"`)
   })
 })
 
