@@ -203,6 +203,7 @@ describe("the operator's socket", () => {
     Effect.gen(function* () {
       const { admin, cwd, server, visit } = yield* chat()
       const other = yield* Command.serve({ cwd }, ["--ephemeral"])
+      yield* other.shows("does not reach")
       expect(other.stderr()).toBe(
         "chat: chat admin does not reach this server: the socket chat.sock is another server's: end that one, or name another file with --socket\n"
       )
@@ -227,6 +228,7 @@ describe("the operator's socket", () => {
       mkdirSync(deep, { recursive: true })
       yield* Command.run(["keygen", "-o", join(deep, "room.key")], { cwd })
       const server = yield* Command.serve({ cwd }, ["--key-file", join(deep, "room.key"), "--ephemeral"])
+      yield* server.shows("does not reach")
       expect(server.stderr()).toMatch(
         /^chat: chat admin does not reach this server: .*chat\.sock: the path of a socket has at most 10[37] bytes\. .*--socket\n$/
       )

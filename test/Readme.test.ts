@@ -116,6 +116,12 @@ describe("the README", () => {
           "the tests pass"
         ])
 
+        expect((yield* toEnd(run("npx chat admin kick ada"), { cwd })).stdout).toMatch(/^kicked ada, /)
+        expect(yield* ada.exit).toBe(1)
+        expect((yield* toEnd(run("npx chat admin ban --ticket-only bob"), { cwd })).stdout).toMatch(/^banned bob, /)
+        expect((yield* toEnd(run("npx chat admin bans"), { cwd })).stdout).toMatch(/^bob \(@\d+\) since /)
+        expect(yield* toEnd(run("npx chat admin unban bob"), { cwd })).toEqual({ code: 0, stdout: "unbanned bob\n" })
+
         yield* interrupt(open)
         const fresh = yield* shell(run("npx chat s --new-log"), { cwd, env: { CHAT_PORT: "0" } })
         yield* fresh.shows("the old log is in chat.db.1")

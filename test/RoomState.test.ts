@@ -139,7 +139,8 @@ it.prop(
   "whatever comes, the log is in order, and the state is what the log and the sessions make it",
   {
     steps: FastCheck.array(FastCheck.oneof({ weight: 10, arbitrary: commands }, { weight: 1, arbitrary: acts }), {
-      maxLength: 60
+      maxLength: 60,
+      size: "max"
     })
   },
   ({ steps }) => {
@@ -187,7 +188,8 @@ it.prop(
   "whatever comes, who is barred is not let in, and nothing but that is kept of where members come from",
   {
     steps: FastCheck.array(FastCheck.oneof({ weight: 5, arbitrary: commands }, { weight: 2, arbitrary: acts }), {
-      maxLength: 60
+      maxLength: 60,
+      size: "max"
     })
   },
   ({ steps }) => {

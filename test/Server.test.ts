@@ -231,7 +231,7 @@ describe("a member who is kicked", () => {
         expect(yield* (yield* network.server).kick("ada")).toMatchObject({ nick: "ada" })
         yield* network.setReachable(true)
         const ending = yield* Effect.fork(toTheEnd(ada))
-        while (Option.isNone(yield* Fiber.poll(ending))) {
+        for (let seconds = 0; seconds < 60 && Option.isNone(yield* Fiber.poll(ending)); seconds++) {
           yield* Room.settle
           yield* TestClock.adjust("1 second")
         }

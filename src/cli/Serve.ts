@@ -3,6 +3,7 @@ import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Fernet from "../domain/Fernet.js"
@@ -15,7 +16,7 @@ import * as Hints from "./Hints.js"
 import { newRoomKeys } from "./Keygen.js"
 import * as KeySource from "./KeySource.js"
 import * as LimitFlags from "./LimitFlags.js"
-import { interruption } from "./Process.js"
+import { interruption, report } from "./Process.js"
 import * as Socket from "./Socket.js"
 import { readStdin } from "./Stdin.js"
 
@@ -84,8 +85,8 @@ export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
     const server = yield* Server.Server
     const bound = Number(server.address.slice(server.address.lastIndexOf(":") + 1))
     yield* Console.log(Hints.format({ address: { host, port: bound }, source, keys, program, log: log.name }))
-    if (Option.isNone(socket)) return yield* server.join
-    return yield* Effect.raceFirst(server.join, Effect.provide(Operator.run, socket.value))
+    if (Either.isLeft(socket)) return yield* Effect.zipRight(report(socket.left), server.join)
+    return yield* Effect.raceFirst(server.join, Effect.provide(Operator.run, socket.right))
   }).pipe(
     Effect.provide(
       Server.layer({ keys: Keys.serverKeys(keys), retain, ...limits }).pipe(

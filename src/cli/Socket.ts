@@ -1,11 +1,11 @@
 /** The socket over which the operator of a server on this machine talks to it. */
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TransportTcp from "../domain/TransportTcp.js"
 import type { KeySource } from "./KeySource.js"
-import { report } from "./Process.js"
 
 /** The socket that is named, else `chat.sock` beside the key file, else in this directory. */
 export const find = Effect.fn("Socket.find")(function* (named: Option.Option<string>, source: KeySource) {
@@ -16,13 +16,13 @@ export const find = Effect.fn("Socket.find")(function* (named: Option.Option<str
 
 /**
  * Listens on the socket for the life of the Scope. One that is named has to be had; without the other a server serves all
- * the same, and says that its operator does not reach it.
+ * the same, and this gives what to say of it.
  */
 export const open = Effect.fn("Socket.open")(function* (named: Option.Option<string>, source: KeySource) {
   const opened = Effect.flatMap(find(named, source), (path) => Layer.build(TransportTcp.layerListener({ path })))
-  if (Option.isSome(named)) return Option.some(yield* opened)
-  return yield* Effect.matchEffect(opened, {
-    onFailure: ({ message }) => Effect.as(report(`chat admin does not reach this server: ${message}`), Option.none()),
-    onSuccess: Effect.succeedSome
-  })
+  if (Option.isSome(named)) return Either.right(yield* opened)
+  return Either.mapLeft(
+    yield* Effect.either(opened),
+    ({ message }) => `chat admin does not reach this server: ${message}`
+  )
 })
