@@ -1,4 +1,5 @@
 import * as Net from "node:net"
+import * as V8 from "node:v8"
 import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -6,7 +7,10 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Supervisor from "effect/Supervisor"
+import * as TestClock from "effect/TestClock"
+import { Downlink } from "../src/server/Downlink.js"
 import * as Server from "../src/server/Server.js"
+import * as Messages from "./utils/Messages.js"
 import * as RawClient from "./utils/RawClient.js"
 import * as Room from "./utils/Room.js"
 
@@ -125,4 +129,23 @@ describe("when a connection ends, its fibers and its socket do too", () => {
       })
     )
   }
+})
+
+describe("when a crowd has gone", () => {
+  // Node has it from 20.13 on.
+  it.scoped.skipIf(V8.queryObjects === undefined)("nobody holds its sessions while nothing more comes", () =>
+    Effect.gen(function* () {
+      const join = Effect.fnUntraced(function* (i: number) {
+        const raw = yield* RawClient.open
+        raw.send({ _tag: "Nick", nick: `m${i}`, ticket: Messages.base64Url(16, i) })
+        yield* RawClient.until(raw, "Rekey")
+      })
+      // They are there for long enough to be looked at.
+      const look = Effect.zipRight(Room.settle, TestClock.adjust("2 seconds"))
+      yield* Effect.scoped(Effect.zipRight(Effect.forEach(Arr.range(1, 30), join, { discard: true }), look))
+      yield* Room.connections(0)
+      yield* Room.settle
+      expect(V8.queryObjects(Downlink, { format: "count" })).toBe(0)
+    }).pipe(Room.within())
+  )
 })

@@ -131,8 +131,8 @@ export class Connections {
         pingAfter: Duration.toMillis(this.limits.pingAfter),
         silentAfter: Duration.toMillis(this.limits.silentAfter)
       }
-      while (true) {
-        yield* Effect.sleep(lookTime)
+      // A step of its own, so that no connection is held from one look to the next.
+      const look = Effect.gen(this, function* () {
         const at = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
         for (const [transport, time] of this.halfOpen) {
           this.halfOpen.set(transport, time + lookTime)
@@ -148,7 +148,8 @@ export class Connections {
         }
         const line = this.refusals.pass(lookTime)
         if (Option.isSome(line)) yield* Effect.logInfo(line.value)
-      }
+      })
+      while (true) yield* Effect.zipRight(Effect.sleep(lookTime), look)
     })
   }
 }
