@@ -1,5 +1,6 @@
 /** A session with a server and no client behind it: whoever has it looks at lines only as far as it needs to. */
 import { Buffer } from "node:buffer"
+import type * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -28,7 +29,12 @@ export const open = Effect.gen(function* () {
     down,
     /** Reads lines that are for this session, each in its turn. */
     reader: new Wire.DownReader(fernet, down),
-    send: (message: Protocol.ClientMessage) => void transport.write(writer.lines([message])),
+    /** Sends a frame: 64 messages at most. */
+    send: (...messages: Arr.NonEmptyReadonlyArray<Protocol.ClientMessage>) =>
+      void transport.write(writer.lines(messages)),
+    /** For whoever breaks the rules. */
+    transport,
+    up,
     /** The next lines that have come. Fails when the server has ended. */
     lines: Effect.map(pull, Chunk.toReadonlyArray)
   }
