@@ -85,6 +85,14 @@ export class Hub {
     }
   }
 
+  /** Gives some of a former epoch the new key. Not in the fiber itself, which would hold them until the next epoch. */
+  private handOver(former: Epoch): void {
+    for (const link of Arr.take(former.live, rekeysAtOnce)) {
+      former.live.delete(link)
+      this.add(link)
+    }
+  }
+
   /** Gives the live sessions a new key after each such time, for ever. */
   renewal(every: Duration.DurationInput): Effect.Effect<never> {
     return Effect.gen(this, function* () {
@@ -95,10 +103,7 @@ export class Hub {
         this.former = former
         this.current = this.begin(former.number + 1)
         while (former.live.size > 0) {
-          for (const link of Arr.take(former.live, rekeysAtOnce)) {
-            former.live.delete(link)
-            this.add(link)
-          }
+          this.handOver(former)
           yield* turn
         }
         this.former = undefined

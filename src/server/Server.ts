@@ -37,6 +37,9 @@ const flushTime = "2 seconds"
 /** How often the log is looked through for what is older than it is to be kept. */
 const trimTime = "1 minute"
 
+/** How often it is looked through who has asked for something. */
+const sweepTime = "1 second"
+
 /** Beside the limits, each of which has a default. */
 export interface Options extends Partial<Limits.Limits> {
   /** The server keys of the room (`Keys.serverKeys` of a key file): whoever holds one of them is let in. */
@@ -95,6 +98,13 @@ const trim = Effect.fnUntraced(function* (retain: Duration.DurationInput) {
   )
 })
 
+/** Forgets, for ever, who has asked for no more than it may: a connection that is gone must not be held for that. */
+const sweep = Effect.fnUntraced(function* (rates: Rates) {
+  const clock = yield* Effect.clock
+  const step = Effect.sync(() => rates.sweep(clock.unsafeCurrentTimeMillis()))
+  return yield* Effect.forever(Effect.zipRight(Effect.sleep(sweepTime), step))
+})
+
 /**
  * Starts a server for the life of the Scope. When that closes, it takes no more connections, keeps and tells what was
  * submitted, says Bye to every session, and closes within 5 seconds.
@@ -112,11 +122,13 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const runSession = yield* FiberSet.runtime(sessions)<Session.Services>().pipe(
     Effect.provide(Context.add(services, CatchUp.CatchUp, catchUp))
   )
+  const rates = new Rates(limits)
+  yield* Effect.forkIn(sweep(rates), roomScope)
   const connections = new Connections(limits)
   const context: Session.Context = {
     keys: options.keys,
     connections,
-    rates: new Rates(limits),
+    rates,
     replays: new Replays(),
     clock: yield* Effect.clock
   }
