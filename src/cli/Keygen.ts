@@ -51,7 +51,7 @@ const steps = (path: string, old: number, words: string): string => {
    nobody else can read, and let them join again. Who has not is let in, but cannot read what is said under the new
    key. An invite is for newcomers: it holds the new key only, and opens nothing of before.
 3. once all of them have joined with it, and only to shut out who has an old key alone: wait until the server has said
-   "all of the log is under the first key" (it says so soon after a start), take the old line out of its file, and start
+   "all of the log is under the first key" (it says so soon after a start, if it keeps one), take the old line out of its file, and start
    it again. It goes on with the log it has. In the files of members the old line may stay: without it, what was said
    under it opens no more.
 the new key's words, to compare by voice: ${words}`

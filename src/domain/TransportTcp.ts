@@ -212,7 +212,8 @@ const listen = (
     })
   const listening = Effect.async<Net.Server, Transport.TransportError>((resume) => {
     const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => arrived.add(socket))
-    server.once("error", (cause) => resume(Effect.fail(failure(cause))))
+    // Also when it listens already, and has no more to be told: nobody need end because one could not be accepted.
+    server.on("error", (cause) => resume(Effect.fail(failure(cause))))
     bind(server, () => resume(Effect.succeed(server)))
   })
   return Effect.map(Effect.acquireRelease(listening, close), (server) => ({ server, close: close(server) }))

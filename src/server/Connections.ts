@@ -39,8 +39,10 @@ export class Connections {
     const { network } = transport
     const neighbours = network === undefined ? undefined : this.halfOpenOf.get(network)
     const isCrowd = neighbours !== undefined && neighbours.size >= this.limits.halfOpenPerAddress
-    const [oldest] = isCrowd ? neighbours : this.halfOpen.size >= this.limits.halfOpen ? this.halfOpen.keys() : []
-    if (oldest !== undefined) this.turnAway(oldest, "too many at once")
+    if (isCrowd || this.halfOpen.size >= this.limits.halfOpen) {
+      const [oldest] = isCrowd ? neighbours : this.halfOpen.keys()
+      if (oldest !== undefined) this.turnAway(oldest, "too many at once")
+    }
     this.halfOpen.set(transport, 0)
     if (network !== undefined) this.halfOpenOf.set(network, (this.halfOpenOf.get(network) ?? new Set()).add(transport))
     if (this.isClosing) transport.stopReading()
@@ -73,14 +75,15 @@ export class Connections {
     const { connections, connectionsPerAddress } = this.limits
     const { network } = transport
     const neighbours = network === undefined ? 0 : (this.sessionsOf.get(network) ?? 0)
-    const isFull = this.sessions.size >= connections || neighbours >= connectionsPerAddress
+    // Who gets no place takes none from others until it has gone.
+    if (this.sessions.size >= connections || neighbours >= connectionsPerAddress) {
+      this.refuse("full", transport)
+      link.bye("full")
+      return true
+    }
     this.sessions.set(transport, link)
     if (network !== undefined) this.sessionsOf.set(network, neighbours + 1)
     if (this.isClosing) link.bye("shutdown")
-    else if (isFull) {
-      this.refuse("full", transport)
-      link.bye("full")
-    }
     return true
   }
 

@@ -26,6 +26,7 @@ export class Downlink {
   private due: Admission | undefined
   private speaker: Protocol.MemberId | undefined
   private parting: Protocol.ByeReason | undefined
+  private told: Protocol.ByeReason | undefined
   private isBehind = false
   private onClose: (() => void) | undefined
   /** How long (ms) nothing has come from this client, and whether anybody is there to read what comes. */
@@ -157,7 +158,13 @@ export class Downlink {
   bye(reason: Protocol.ByeReason): void {
     if (this.state === "closed") return
     this.send({ _tag: "Bye", reason })
+    this.told = reason
     this.close()
+  }
+
+  /** The reason of the Bye that was written here, if any. */
+  get outcome(): Protocol.ByeReason | undefined {
+    return this.told
   }
 
   /** Ends the session without a word: it cannot be told what it has to be told. */

@@ -3,7 +3,7 @@
  * loop and no fiber woken per member: at 1,000 members that is 0.4 µs a delivery where waking costs 1.3.
  */
 import * as Arr from "effect/Array"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
@@ -15,6 +15,9 @@ import type { Downlink } from "./Downlink.js"
 
 /** How many sessions are given a new key in a row: to tell one takes some 20 µs, and those who talk do not wait. */
 const rekeysAtOnce = 32
+
+/** The longest that a timer can wait, roughly. */
+const longest = Duration.days(24)
 
 /** A group key, and the live sessions that hold it. */
 class Epoch {
@@ -93,12 +96,12 @@ export class Hub {
     }
   }
 
-  /** Gives the live sessions a new key after each such time, for ever. */
+  /** Gives the live sessions a new key after each such time, 24 days at most, for ever. */
   renewal(every: Duration.DurationInput): Effect.Effect<never> {
     return Effect.gen(this, function* () {
       const { turn } = yield* EventLoop
       while (true) {
-        yield* Effect.sleep(every)
+        yield* Effect.sleep(Duration.min(every, longest))
         const former = this.current
         this.former = former
         this.current = this.begin(former.number + 1)

@@ -55,18 +55,19 @@ export const standard: Limits = {
   epoch: Duration.hours(1)
 }
 
-/** A time as people write it: a number and a unit, as in `30 seconds`, or `forever`. */
+/** A time as people write it, of a second or more: a number and a unit, as in `30 seconds`, or `forever`. */
 export const time = (text: string): Option.Option<Duration.Duration> =>
   text === "forever"
     ? Option.some(Duration.infinity)
-    : Option.filter(Duration.decodeUnknown(text), Duration.greaterThan(Duration.zero))
+    : Option.filter(Duration.decodeUnknown(text), Duration.greaterThanOrEqualTo(Duration.seconds(1)))
 
 /** A whole number from `least` on, or `unlimited`. */
 const count =
   (least: number) =>
   (text: string): Option.Option<number> => {
     if (text === "unlimited") return Option.some(Number.POSITIVE_INFINITY)
-    return Option.filter(Option.some(Number(text)), (value) => Number.isSafeInteger(value) && value >= least)
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    return Number.isSafeInteger(value) && value >= least ? Option.some(value) : Option.none()
   }
 
 /** The flag of `chat s` that stands for a variable. */
@@ -86,7 +87,12 @@ const number = (variable: string, standard: number, least = 1) =>
   setting(variable, count(least), `a number from ${least} on, or unlimited`, standard)
 
 const duration = (variable: string, standard: Duration.DurationInput) =>
-  setting<Duration.DurationInput>(variable, time, "a number and a unit, as in '30 seconds', or forever", standard)
+  setting<Duration.DurationInput>(
+    variable,
+    time,
+    "a number and a unit, as in '30 seconds', a second or more, or forever",
+    standard
+  )
 
 /** The limits as variables give them, each the standard one where there is none. An empty variable gives nothing. */
 export const config: Config.Config<Limits> = Config.all({
@@ -108,6 +114,7 @@ export const config: Config.Config<Limits> = Config.all({
 }).pipe(
   Config.validate({
     message: "a client must be asked before it is silent for too long: --ping-after is shorter than --silent-after",
-    validation: ({ pingAfter, silentAfter }) => Duration.lessThan(pingAfter, silentAfter)
+    validation: ({ pingAfter, silentAfter }) =>
+      Duration.lessThan(pingAfter, silentAfter) || !Duration.isFinite(Duration.decode(silentAfter))
   })
 )

@@ -2,11 +2,11 @@
 import type * as Protocol from "../domain/Protocol.js"
 import type { Downlink } from "./Downlink.js"
 
-/** Whose asking is counted: a member on whatever connection, and before it is one its connection. */
-type Asker = Protocol.MemberId | Downlink
+/** Whose asking is counted: a member on whatever connection, and before it is one its connection; or a whole network. */
+type Asker = Protocol.MemberId | Downlink | string
 
 export class Rates {
-  /** When (ms) what each has asked for would have been asked at the steady rate; only for who was faster. */
+  /** When (ms) what each has asked for would have been asked at the steady rate; forgotten when that is past. */
   private readonly due = new Map<Asker, number>()
   private readonly interval: number
   private readonly ahead: number

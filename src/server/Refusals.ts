@@ -10,6 +10,7 @@ export type Refusal =
   | "it speaks no version known here"
   | "broke a rule"
   | "full"
+  | "banned"
 
 interface Tally {
   count: number

@@ -5,6 +5,7 @@
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
@@ -135,9 +136,12 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
 
   /** Departs those of `away` who have not come back within the grace time. */
   const expire = (away: Iterable<readonly [Protocol.MemberId, number]>) =>
-    inbox
-      .offer(Array.from(away, ([member, since]) => ({ _tag: "Overdue", member, since })))
-      .pipe(Effect.delay(limits.grace), Effect.forkIn(scope))
+    Effect.when(
+      inbox
+        .offer(Array.from(away, ([member, since]) => ({ _tag: "Overdue", member, since })))
+        .pipe(Effect.delay(limits.grace), Effect.forkIn(scope)),
+      () => Duration.isFinite(Duration.decode(limits.grace))
+    )
   yield* expire(Array.from(state.away))
   yield* Effect.forkScoped(hub.renewal(limits.epoch))
 
@@ -176,9 +180,6 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
         return bringUp(reply.link) ? hub.add(reply.link) : reply.link.catchUp()
       case "Bye":
         hub.remove(reply.link)
-        if (reply.reason === "banned" && !reply.link.isWelcomed) {
-          yield* Effect.annotateLogs(Effect.logInfo("refused: banned"), "from", reply.link.address)
-        }
         // Who leaves has a right to see its last texts in the log, also when it was not live yet; who is put out need not.
         if (endings.has(reply.reason) && !bringUp(reply.link) && reply.reason === "quit") {
           return reply.link.byeAtHead(reply.reason)

@@ -53,7 +53,7 @@ export interface State<L> {
   readonly links: HashMap.HashMap<Protocol.MemberId, L>
   /** When (ms) the members who are here without a session lost theirs. */
   readonly away: HashMap.HashMap<Protocol.MemberId, number>
-  /** The network that each member who is here came from last; since the start of the server, and of nobody else. */
+  /** The network that each member came from last, since the start of the server: in memory only, for who is banned later. */
   readonly networks: HashMap.HashMap<Protocol.MemberId, string>
   /** The networks that bans bar. */
   readonly barred: HashSet.HashSet<string>
@@ -157,8 +157,7 @@ const depart = <L>(state: State<L>, membership: Membership.Membership, reason: P
   const without = {
     ...state,
     links: HashMap.remove(state.links, member),
-    away: HashMap.remove(state.away, member),
-    networks: HashMap.remove(state.networks, member)
+    away: HashMap.remove(state.away, member)
   }
   return decided<L>(record(without, left, { ...membership, here: false }), [left], [])
 }

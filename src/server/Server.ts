@@ -99,9 +99,11 @@ const trim = Effect.fnUntraced(function* (retain: Duration.DurationInput) {
 })
 
 /** Forgets, for ever, who has asked for no more than it may: a connection that is gone must not be held for that. */
-const sweep = Effect.fnUntraced(function* (rates: Rates) {
+const sweep = Effect.fnUntraced(function* (all: ReadonlyArray<Rates>) {
   const clock = yield* Effect.clock
-  const step = Effect.sync(() => rates.sweep(clock.unsafeCurrentTimeMillis()))
+  const step = Effect.sync(() => {
+    for (const rates of all) rates.sweep(clock.unsafeCurrentTimeMillis())
+  })
   return yield* Effect.forever(Effect.zipRight(Effect.sleep(sweepTime), step))
 })
 
@@ -123,12 +125,15 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
     Effect.provide(Context.add(services, CatchUp.CatchUp, catchUp))
   )
   const rates = new Rates(limits)
-  yield* Effect.forkIn(sweep(rates), roomScope)
+  const { burst, connectionsPerAddress, rate } = limits
+  const crowds = new Rates({ burst: burst * connectionsPerAddress, rate: rate * connectionsPerAddress })
+  yield* Effect.forkIn(sweep([rates, crowds]), roomScope)
   const connections = new Connections(limits)
   const context: Session.Context = {
     keys: options.keys,
     connections,
     rates,
+    crowds,
     replays: new Replays(),
     clock: yield* Effect.clock
   }

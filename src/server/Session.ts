@@ -3,6 +3,7 @@
  * reads; what is written to the client is written by whoever has something to write. Its failure is its own.
  */
 import { Buffer } from "node:buffer"
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -29,6 +30,8 @@ import * as Room from "./Room.js"
 
 /** How long a client may take to read what was written before its Bye. */
 const drainTime = "5 seconds"
+/** The same of one that is refused, and held against nobody. */
+const refusedDrainTime = "1 second"
 
 /** What a session needs beside its connection. */
 export interface Context {
@@ -36,6 +39,8 @@ export interface Context {
   readonly keys: Keys.Ring<Keys.ServerKey>
   readonly connections: Connections
   readonly rates: Rates
+  /** The same for each address, as fast as all the members may be who can be there. */
+  readonly crowds: Rates
   readonly replays: Replays
   readonly clock: Clock.Clock
 }
@@ -53,8 +58,12 @@ interface Asked {
   readonly rest: ReadonlyArray<string>
 }
 
-/** What is counted against a member's rate: all that the Room or the log has to work for. */
-const isCounted = ({ _tag }: Protocol.ClientMessage): boolean => _tag === "Say" || _tag === "Nick" || _tag === "Fetch"
+/** How many events fetched count as much as one text. */
+const eventsAsOne = 50
+
+/** What a message counts against the rate: everything does, for all of it is work. */
+const weight = (message: Protocol.ClientMessage): number =>
+  message._tag === "Fetch" ? Math.ceil(message.limit / eventsAsOne) : 1
 
 const nothing: ReadonlyArray<string> = []
 
@@ -80,6 +89,7 @@ const read = (
     flush()
     return { commands, fetches, isAnswered, fault, pause, rest }
   }
+  const pongs: Array<Protocol.ServerMessage> = []
   for (const [index, text] of lines.entries()) {
     const frame = reader.read(text)
     if (Either.isLeft(frame)) return asked(frame.left)
@@ -108,12 +118,14 @@ const read = (
           isAnswered = true
           break
         case "Ping":
-          link.send({ _tag: "Pong", at: message.at, last: link.last })
+          pongs.push({ _tag: "Pong", at: message.at, last: link.last })
           isAnswered = true
           break
       }
     }
-    const pause = charge(messages.filter(isCounted).length)
+    if (Arr.isNonEmptyArray(pongs)) link.send(...pongs)
+    pongs.length = 0
+    const pause = charge(messages.reduce((sum, message) => sum + weight(message), 0))
     if (pause > 0) return asked(undefined, pause, lines.slice(index + 1))
   }
   return asked()
@@ -124,6 +136,13 @@ type Heard = Effect.Effect<
   Transport.TransportError | Fault,
   Effect.Effect.Context<ReturnType<typeof History.answer>>
 >
+
+/** Counts `count` against a member, and against all who come from where it does: how long (ms) to read nothing more. */
+const charged = ({ clock, crowds, rates }: Context, link: Downlink, count: number): number => {
+  const now = clock.unsafeCurrentTimeMillis()
+  const alone = rates.charge(link.member ?? link, count, now)
+  return link.network === undefined ? alone : Math.max(alone, crowds.charge(link.network, count, now))
+}
 
 /** A session whose client has shown who it is. */
 class Talk {
@@ -165,7 +184,7 @@ class Talk {
 
   private charge(count: number): number {
     const { context, link } = this
-    return context.rates.charge(link.member ?? link, count, context.clock.unsafeCurrentTimeMillis())
+    return charged(context, link, count)
   }
 
   private ask(commands: ReadonlyArray<Room.Command>): Effect.Effect<void> {
@@ -218,6 +237,9 @@ const greet = Effect.fnUntraced(function* (transport: Transport.Transport, conte
   if (messages.length !== 1 || messages[0]._tag !== "Nick") {
     return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
   }
+  // Who comes again and again as somebody new is no faster than who stays.
+  const pause = charged(context, link, 1)
+  if (pause > 0) yield* Effect.raceFirst(Effect.sleep(pause), link.closed)
   yield* room.submit([{ _tag: "Nick", link, message: messages[0], network: link.network }])
   return new Talk(transport, link, reader, room, context)
 })
@@ -262,7 +284,9 @@ const part = Effect.fnUntraced(function* (transport: Transport.Transport, contex
     yield* (yield* CatchUp).stop(link)
     yield* (yield* Room.Room).submit([{ _tag: "Lost", link }])
   }
-  if (isOrderly) yield* Effect.interruptible(Effect.timeoutOption(transport.end, drainTime))
+  if (link?.outcome === "banned") context.connections.refuse("banned", transport)
+  const time = link === undefined ? refusedDrainTime : drainTime
+  if (isOrderly) yield* Effect.interruptible(Effect.timeoutOption(transport.end, time))
 })
 
 /** What the fiber of a session is run with. */
