@@ -373,6 +373,8 @@ describe("chat --completions", () => {
         writeFileSync(join(cwd, "room.key"), "")
         expect(complete(cwd, "chat", "se")).toEqual(["send", "server"])
         expect(complete(cwd, "chat", "c", "--tr")).toEqual(["--transcript"])
+        expect(complete(cwd, "chat", "admin", "un")).toEqual(["unban"])
+        expect(complete(cwd, "chat", "admin", "ban", "--t")).toEqual(["--ticket-only"])
         expect(complete(cwd, "chat", "c", "--key-file", "ro")).toEqual(["room.key"])
       }),
     patience

@@ -22,4 +22,4 @@ const main = Effect.catchTag(cli(argv), "Alone", () =>
   Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))
 )
 
-Edge.run(main, (printed) => (argv.includes("--completions") ? Completions.withFiles(printed) : printed))
+Edge.run(main, (printed) => (argv.includes("--completions") ? Completions.mend(printed) : printed))
