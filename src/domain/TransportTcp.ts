@@ -235,7 +235,7 @@ const isInUse = (path: string) =>
  * killed is removed. The lock keeps two that start at once from removing each other's.
  */
 const claim = Effect.fnUntraced(function* (path: string) {
-  if (process.platform === "win32") return yield* cannot(path, "there are none on Windows")
+  if (process.platform === "win32") return yield* error("denied", "there are no such sockets on Windows")
   if (!isMainThread) return yield* cannot(path, "only a main thread can give it its mode")
   if (isTooLong(path)) {
     return yield* cannot(path, `the path of a socket has at most ${maxPath} bytes`)
