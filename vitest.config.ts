@@ -6,6 +6,8 @@ export default defineConfig({
   resolve: { alias: { "fernet-chat": fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
   test: {
     include: ["test/**/*.test.ts"],
+    // By itself: npm run package.
+    exclude: ["test/package/**"],
     testTimeout: 20_000,
     hookTimeout: 20_000
   }

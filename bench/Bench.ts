@@ -11,11 +11,20 @@ import * as Idle from "./parts/Idle.js"
 import * as Joins from "./parts/Joins.js"
 import type { Claim, Part, Row } from "./parts/Part.js"
 import * as Start from "./parts/Start.js"
+import * as Strangers from "./parts/Strangers.js"
 import type { Peer } from "./peers/Peer.js"
 import { type Name, peers } from "./peers/Peers.js"
 import * as Process from "./utils/Process.js"
 
-const parts: ReadonlyArray<Part> = [FanOut.part, Growth.part, Idle.part, Joins.part, Client.part, Start.part]
+const parts: ReadonlyArray<Part> = [
+  FanOut.part,
+  Growth.part,
+  Idle.part,
+  Joins.part,
+  Strangers.part,
+  Client.part,
+  Start.part
+]
 
 /** What a quick run measures. */
 const quick: ReadonlyArray<string> = ["fanout", "single", "rate", "client"]

@@ -73,6 +73,7 @@ const captureRows = Effect.fnUntraced(function* (all: ReadonlyArray<Batch>) {
     bounds: Effect.succeed(Option.none()),
     members: Effect.succeed([]),
     commit: (rows, members) => Effect.sync(() => void commits.push({ rows, members })),
+    reseal: () => Effect.void,
     rows: () => Effect.succeed([]),
     drop: () => Effect.void
   })

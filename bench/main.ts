@@ -16,6 +16,8 @@ const [, , ...args] = process.argv
 const program = async () => {
   const role = args[0]
   if (role === "load") return (await import("./load/Generator.js")).run()
+  if (role === "strangers") return (await import("./load/Strangers.js")).run
+  if (role === "holders") return (await import("./load/Holders.js")).run
   if (role === "newcomers") return (await import("./utils/Newcomers.js")).run
   if (role === "talking") return (await import("./utils/Talking.js")).run
   return (await import("./Bench.js")).run(args)

@@ -21,6 +21,7 @@ import * as Keys from "../src/domain/Keys.js"
 import * as TransportTcp from "../src/domain/TransportTcp.js"
 import * as Child from "./utils/Child.js"
 import * as Directory from "./utils/Directory.js"
+import * as Limits from "./utils/Limits.js"
 import * as NodeServer from "./utils/NodeServer.js"
 import { host, keys, text } from "./utils/Setting.js"
 import { median, quantile } from "./utils/Statistics.js"
@@ -120,7 +121,8 @@ const measure = Effect.gen(function* () {
   yield* Effect.sync(() => writeFileSync(keyFile, Keys.format({ _tag: "RoomKeys", keys }), { mode: 0o600 }))
   const { port } = yield* NodeServer.start(
     ["dist/bin/chat.js", "s", "--port", "0", "--key-file", keyFile, "--ephemeral"],
-    (line) => /^serving on .*:(\d+) /.exec(line)?.[1]
+    (line) => /^serving on .*:(\d+) /.exec(line)?.[1],
+    { env: Limits.environment(Limits.load) }
   )
   const talker = yield* Child.start<Talk, number>(import.meta.url, "talk")
   const typist = yield* terminal(directory, keyFile, port)

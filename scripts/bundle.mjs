@@ -4,15 +4,20 @@ import { chmod, rm, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import { launchers, scripts, threads } from "./esbuild.mjs"
+import { licenses } from "./licenses.mjs"
 
 const { outdir } = scripts
-const entryPoints = { chat: "src/cli.ts", ...threads }
+const entryPoints = { chat: "src/cli/main.ts", ...threads }
 const names = Object.keys(entryPoints)
 
 await rm(outdir, { recursive: true, force: true })
-for (const name of names) await build({ ...scripts, entryPoints: { [name]: entryPoints[name] } })
+const metafiles = []
+for (const name of names) {
+  metafiles.push((await build({ ...scripts, entryPoints: { [name]: entryPoints[name] }, metafile: true })).metafile)
+}
 await build({ ...launchers, entryPoints: names.map((out) => ({ in: "src/cli/Launcher.ts", out })) })
 await writeFile(`${outdir}/package.json`, '{ "type": "commonjs" }\n')
+await writeFile(`${outdir}/LICENSES.txt`, licenses(metafiles))
 await chmod(`${outdir}/chat.js`, 0o755)
 
 const { status } = spawnSync(process.execPath, [fileURLToPath(new URL("cache.mjs", import.meta.url))], {

@@ -17,7 +17,8 @@ const load = (name) => {
   const url = new URL(`../dist/bin/${name}.js`, import.meta.url)
   const path = (extension) => fileURLToPath(url).replace(/js$/, extension)
   const filename = path("cjs")
-  const script = new Script(readFileSync(filename, "latin1"), { filename })
+  // Stack traces take the name from the cache: no path of this machine.
+  const script = new Script(readFileSync(filename, "latin1"), { filename: `${name}.cjs` })
   process.on("exit", () => writeFileSync(path("cache"), script.createCachedData()))
   return () => script.runInThisContext()(createRequire(url), url.href)
 }

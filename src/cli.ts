@@ -1,4 +1,4 @@
-/** The command: specification first, handlers below, and at the end what runs it. */
+/** The command: specification first, handlers below. src/cli/main.ts runs it. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -7,14 +7,11 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import packageJson from "../package.json" with { type: "json" }
 import type { AdminOptions, BanOptions, MemberOptions } from "./cli/Admin.js"
-import * as Completions from "./cli/Completions.js"
-import * as Edge from "./cli/Edge.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
-import { terminal } from "./cli/Process.js"
+import * as LimitFlags from "./cli/LimitFlags.js"
 import * as Retention from "./cli/Retention.js"
 import type { SendOptions } from "./cli/Send.js"
 import type { ServeOptions } from "./cli/Serve.js"
@@ -113,8 +110,10 @@ const serverOptions = {
   ephemeral,
   retain,
   newLog,
-  socket
+  socket,
+  limits: LimitFlags.options
 }
+
 /** A whole number from `least` on. */
 const whole = (name: string, least: number) =>
   Schema.NumberFromString.pipe(
@@ -176,6 +175,9 @@ const keygenOptions = {
   server: Options.boolean("server").pipe(
     Options.withDescription("derive the server key of a room key: it admits members and opens no text")
   ),
+  rotate: Options.boolean("rotate").pipe(
+    Options.withDescription("put a new key first in the room key file, and keep the old ones for reading")
+  ),
   keyFile
 }
 
@@ -194,7 +196,9 @@ const sendCommand = Command.make("send", { ...memberOptions, text }, (options) =
   Command.withDescription(sendText)
 )
 const keygenCommand = Command.make("keygen", keygenOptions, (options) => keygen(options)).pipe(
-  Command.withDescription("Make a room key, or derive a server key from one. Never overwrites without --force.")
+  Command.withDescription(
+    "Make a room key, derive a server key from one, or change to a new one. Never overwrites a key without --force."
+  )
 )
 
 const inviteOptions = { host: host("the server's name or address, as others reach it"), port, keyFile }
@@ -237,23 +241,27 @@ const adminCommand = Command.make("admin").pipe(
   ])
 )
 
-const chat = Command.make("chat", {}, () => new Alone()).pipe(
+const subcommands = [
+  serverCommand("s", serveText),
+  clientCommand("c", joinText),
+  inviteCommand,
+  sendCommand,
+  keygenCommand,
+  adminCommand,
+  serverCommand("server", "The same as s."),
+  clientCommand("client", "The same as c.")
+] as const
+
+/** All of it: what is typed, its help and its completions. */
+export const chat = Command.make("chat", {}, () => new Alone()).pipe(
   Command.withDescription(
     `A group chat for people who share one key. Alone on a terminal, asks whether to serve or join. ${exitCodes}`
   ),
-  Command.withSubcommands([
-    serverCommand("s", serveText),
-    clientCommand("c", joinText),
-    inviteCommand,
-    sendCommand,
-    keygenCommand,
-    adminCommand,
-    serverCommand("server", "The same as s."),
-    clientCommand("client", "The same as c.")
-  ])
+  Command.withSubcommands(subcommands)
 )
 
-const cli = Command.run(chat, { name: "fernet-chat", version: packageJson.version, executable: "chat" })
+/** What the page in the manual tells of: `chat`, and each subcommand in its order. */
+export const descriptors = { chat: chat.descriptor, subcommands: subcommands.map(({ descriptor }) => descriptor) }
 
 /** The arguments; of `chat send` those that follow `--` are the text as it is, whatever they look like. */
 const split = (argv: ReadonlyArray<string>) => {
@@ -261,7 +269,8 @@ const split = (argv: ReadonlyArray<string>) => {
   const dashes = argv.slice(2, Math.max(end, 2)).includes("send") ? end : -1
   return dashes === -1 ? { argv, verbatim: [] } : { argv: argv.slice(0, dashes), verbatim: argv.slice(dashes + 1) }
 }
-const { argv, verbatim } = split(process.argv)
+/** What of the process's arguments is for `chat` to read; the rest is text, and `chat send` has it. */
+export const { argv, verbatim } = split(process.argv)
 
 // ---- Handlers: each is loaded when it is the one; the others, and --help, do not wait for it ----
 
@@ -303,20 +312,3 @@ const bans = (options: AdminOptions) => Effect.flatMap(loadAdmin, (Admin) => Adm
 
 /** `chat` was called without anything else. */
 class Alone extends Data.TaggedError("Alone") {}
-
-/** What `chat` alone stands for: on a terminal the user is asked, elsewhere it is help. */
-const choose = (on: typeof terminal) =>
-  on === undefined
-    ? Effect.succeed("--help")
-    : Effect.flatMap(
-        Effect.promise(() => import("./cli/Choose.js")),
-        (Choose) => Choose.choose(on)
-      )
-
-// ---- The edge ----
-
-const main = Effect.catchTag(cli(argv), "Alone", () =>
-  Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))
-)
-
-Edge.run(main, (printed) => (argv.includes("--completions") ? Completions.withFiles(printed) : printed))

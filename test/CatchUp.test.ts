@@ -59,7 +59,8 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
     const writer = new Wire.Writer<Protocol.ServerMessage>(fernet, Keys.fromBytes<"down">(new Uint8Array(Keys.length)))
     const sink: Transport = {
       address: "sink",
-      network: "sink",
+      network: undefined,
+      stalledAt: undefined,
       lines: Stream.never,
       next: Effect.never,
       stopReading: () => {},

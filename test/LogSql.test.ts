@@ -363,17 +363,6 @@ describe("a log that cannot be opened", () => {
     })
   )
 
-  it.scoped("is opened under all keys, and written under the first", () =>
-    Effect.gen(function* () {
-      const file = yield* written
-      const fresh = keyFilledWith<"server">(9)
-      const keys: Keys.Ring<Keys.ServerKey> = [fresh, serverKeys[0]]
-      yield* using(file, (log) => log.append(chats(201, 210), [membership(1, 201)]), { keys })
-      expect(yield* using(file, (log) => readAll(log), { keys })).toEqual(chats(1, 210))
-      yield* refuses(file, "damaged", /none of the keys.*key file/, { keys: [fresh] })
-    })
-  )
-
   const swap = (table: string, column: string, a: string | number, b: string | number) => {
     const token = (key: string | number) => `(SELECT token FROM ${table} WHERE ${column} = ${key})`
     return `CREATE TEMP TABLE was AS SELECT ${token(a)} AS a, ${token(b)} AS b;

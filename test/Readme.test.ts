@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, readFileSync, symlinkSync } from "node:fs"
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -13,7 +13,11 @@ const readme = readFileSync(join(root, "README.md"), "utf8")
 
 /** The blocks of one language. */
 const blocks = (language: string) =>
-  Array.from(readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms")), ([, text = ""]) => text)
+  // Within a list they are indented.
+  Array.from(
+    readme.matchAll(new RegExp(`^( *)\`\`\`${language}\\n(.*?)^\\1\`\`\`$`, "gms")),
+    ([, indent = "", text = ""]) => text.replaceAll(new RegExp(`^${indent}`, "gm"), "")
+  )
 
 const commands = blocks("sh").flatMap((block) => block.trim().split("\n"))
 
@@ -128,6 +132,30 @@ describe("the README", () => {
         expect((yield* toEnd(run("npx chat keygen --server -o server.key"), { cwd })).code).toBe(0)
         const blind = yield* shell(run("npx chat s --key-file server.key"), { cwd, env: { CHAT_PORT: "0" } })
         yield* blind.shows("serving on 127.0.0.1:")
+        yield* interrupt(blind)
+
+        const rotated = yield* toEnd(run("npx chat keygen --rotate"), { cwd })
+        expect(rotated.stdout).toContain("secret.key begins with a new key")
+        expect((yield* toEnd(run("npx chat keygen --server --force"), { cwd })).code).toBe(0)
+        const both = yield* shell(run("npx chat s --key-file server.key"), { cwd, env: { CHAT_PORT: "0" } })
+        yield* both.shows("serving on 127.0.0.1:")
+        yield* both.shows(/all of the log .*\n/)
+        expect(readme).toContain(`\n   ${/all of the log .*/.exec(both.stderr())?.[0]}\n`)
+        yield* interrupt(both)
+        const [young = "", old] = readFileSync(join(cwd, "server.key"), "utf8").trim().split("\n")
+        expect(old).toMatch(/^server:/)
+        writeFileSync(join(cwd, "server.key"), `${young}\n`)
+        const alone = yield* shell("npx chat s --key-file server.key", { cwd, env: { CHAT_PORT: "0" } })
+        yield* alone.shows("serving on 127.0.0.1:")
+        yield* interrupt(alone)
+        expect(existsSync(join(cwd, "chat.db.2"))).toBe(false)
+
+        const limited = yield* shell(run("npx chat s --connections-per-address unlimited --rate 50"), {
+          cwd,
+          env: { CHAT_PORT: "0", CHAT_KEY_FILE: "room.key", CHAT_DB: "limited.db" }
+        })
+        yield* limited.shows("serving on 127.0.0.1:")
+        yield* interrupt(limited)
 
         // The benchmark would disturb the tests, and the last one is the command that runs this test: CI runs both.
         const ci = readFileSync(join(root, ".ci/run"), "utf8").split("\n")
@@ -136,7 +164,7 @@ describe("the README", () => {
         expect(ci).toContain(run("npm install && npm test"))
         expect(() => run("")).toThrow()
       }),
-    120_000
+    180_000
   )
 
   it("shows a line of JSON for each kind of event, as the Schema has it", () => {

@@ -74,24 +74,42 @@ describe("until the first frame opens, every fault is answered by closing withou
     )
   }
 
+  /** All that a client wrote in a session of its own. */
+  const recording = Effect.gen(function* () {
+    const eve = yield* RawClient.open
+    const frames: Array<string> = []
+    const write = eve.transport.write.bind(eve.transport)
+    Object.assign(eve.transport, {
+      write: (bytes: Uint8Array) => {
+        frames.push(new TextDecoder().decode(bytes))
+        return write(bytes)
+      }
+    })
+    eve.send(nick)
+    eve.send({ _tag: "Leave" })
+    yield* RawClient.untilEnd(eve)
+    return [`${eve.hello}\n`, ...frames].join("")
+  })
+
   it.scoped("a session replayed from its first byte", () =>
     besideAda(
       ["eve Joined", "eve left (quit)"],
       Effect.gen(function* () {
-        const eve = yield* RawClient.open
-        const frames: Array<string> = []
-        const write = eve.transport.write.bind(eve.transport)
-        Object.assign(eve.transport, {
-          write: (bytes: Uint8Array) => {
-            frames.push(new TextDecoder().decode(bytes))
-            return write(bytes)
-          }
-        })
-        eve.send(nick)
-        eve.send({ _tag: "Leave" })
-        yield* RawClient.untilEnd(eve)
+        const recorded = yield* recording
         const replayed = yield* RawClient.connect
-        replayed.write([`${eve.hello}\n`, ...frames].join(""))
+        replayed.write(recorded)
+        expect(yield* replayed.line).toEqual(Option.none())
+      })
+    )
+  )
+
+  it.scoped("a session replayed at a server that has not seen it, which answers its first line and no more", () =>
+    besideAda(
+      [],
+      Effect.gen(function* () {
+        const recorded = yield* Room.within()(recording)
+        const replayed = yield* RawClient.connect
+        replayed.write(recorded)
         expect(Option.isSome(yield* replayed.line)).toBe(true)
         expect(yield* replayed.line).toEqual(Option.none())
       })

@@ -168,7 +168,7 @@ describe("a server that hears nothing from a client", () => {
       expect(server.of("Bye")).toEqual([])
       yield* pass(2)
       expect(server.of("Bye").length).toBe(1)
-    }).pipe(Room.within())
+    }).pipe(Room.within({ limits: { slowAfter: "1 hour" } }))
   )
 })
 

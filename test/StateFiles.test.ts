@@ -390,6 +390,9 @@ describe("the directory of a set", () => {
       if (onWindows) return
       expect([rotated, existsSync(before)]).toEqual([later, false])
       expect(yield* StateFiles.directoryOf({ ...base, stateHome, keys: [young, old] })).toBe(later)
+      // And after going back, with the new one below.
+      expect(yield* StateFiles.directoryOf({ ...base, stateHome, keys: [old, young] })).toBe(before)
+      expect(yield* use(before, (store) => store.get("ticket"))).toEqual(Option.some("one"))
     }).pipe(Effect.provide(platform))
   )
 
@@ -402,6 +405,25 @@ describe("the directory of a set", () => {
       expect(yield* StateFiles.directoryOf({ ...base, stateHome, keys: [young, old] })).toBe(ofYoung)
       expect(yield* StateFiles.directoryOf({ ...base, stateHome, keys: [old, young] })).toBe(ofOld)
       expect(yield* use(ofOld, (store) => store.get("key"))).toEqual(Option.some(ofOld))
+    }).pipe(Effect.provide(platform))
+  )
+
+  it.scoped("is the old key's member's, where who tried the new key was never let in", () =>
+    Effect.gen(function* () {
+      const stateHome = yield* Command.directory
+      const ofOld = yield* StateFiles.directoryOf({ ...base, stateHome })
+      const ofYoung = yield* StateFiles.directoryOf({ ...base, stateHome, keys: [young] })
+      yield* use(ofOld, (store) => Effect.zipRight(store.set("ticket", "one"), store.set("outbox", "owed")))
+      yield* use(ofYoung, (store) => store.set("ticket", "nobody's"))
+      const both = { ...base, stateHome, keys: [young, old] } as const
+      // Somebody is just trying it: nothing is taken from under it, nor from the member.
+      const trying = yield* Effect.scoped(Effect.zipRight(open(ofYoung), StateFiles.directoryOf(both)))
+      expect(trying).toBe(ofOld)
+      const rotated = yield* StateFiles.directoryOf(both)
+      expect(yield* use(rotated, (store) => store.get("ticket"))).toEqual(Option.some("one"))
+      expect(yield* use(rotated, (store) => store.get("outbox"))).toEqual(Option.some("owed"))
+      if (onWindows) return
+      expect([rotated, existsSync(ofOld)]).toEqual([ofYoung, false])
     }).pipe(Effect.provide(platform))
   )
 

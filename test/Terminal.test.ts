@@ -172,6 +172,29 @@ describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
   )
 
   it.scopedLive(
+    "who is turned away since the key was changed is told so, once and below the messages, drawn or not",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* directory
+        const server = yield* Command.serve({ cwd })
+        const dumb = yield* Tmux.open(`TERM=dumb ${command(`c --nick bob --port ${server.port}`)}`, { cwd })
+        yield* dumb.shows("-- bob joined")
+        const pane = yield* joined("ada", server.port, { cwd })
+        server.kill("SIGKILL")
+        yield* server.exit
+        // Another key, and so a log of its own.
+        yield* Command.serve({ cwd: yield* Command.directory }, ["--port", server.port])
+        yield* pane.shows("· not let in: is the key still right?")
+        const told = "-- 127.0.0.1:\\d+ closes the connection before it lets you in"
+        for (const shown of [pane, dumb]) {
+          yield* shown.shows(new RegExp(told))
+          expect((yield* shown.all).join("\n").match(new RegExp(told, "g"))).toHaveLength(1)
+        }
+      }),
+    patience
+  )
+
+  it.scopedLive(
     "first steps: an invite that does not show, a nick that is taken, another one, and all as it was",
     () =>
       Effect.gen(function* () {

@@ -16,6 +16,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Fault } from "../src/domain/Fault.js"
 import { lineLimit } from "../src/domain/Framer.js"
+import * as SocketPath from "../src/domain/SocketPath.js"
 import * as Transport from "../src/domain/Transport.js"
 import * as TransportTcp from "../src/domain/TransportTcp.js"
 import { directory } from "./utils/Command.js"
@@ -517,11 +518,11 @@ describe("Transport on a socket of this machine", () => {
       expect(Fs.readFileSync(path, "utf8")).toBe("a letter")
       expect((yield* whyNotListen(join(path, "..", "missing", "socket"))).reason).toBe("denied")
       const longest = join(path, "..", "é").slice(0, -1)
-      const bytes = TransportTcp.maxPath - longest.length
+      const bytes = SocketPath.maxPath - longest.length
       // It counts bytes, of which a letter may have two.
       expect(yield* whyNotListen(`${longest}${"x".repeat(bytes - 1)}é`)).toMatchObject({
         reason: "denied",
-        message: expect.stringContaining(`${TransportTcp.maxPath} bytes`)
+        message: expect.stringContaining(`${SocketPath.maxPath} bytes`)
       })
       expect((yield* Effect.flip(dial(`${longest}${"x".repeat(bytes + 1)}`))).reason).toBe("unreachable")
       yield* Effect.scoped(listen(`${longest}${"x".repeat(bytes)}`))

@@ -28,16 +28,28 @@ describe("View", () => {
   })
 
   it("without a connection it tells so first, and when the next try comes", () => {
-    const status = { _tag: "Reconnecting", next: now + 3400, message: "" } as const
+    const status = { _tag: "Reconnecting", next: now + 3400, reason: "lost", message: "" } as const
     expect(rows({ status })[0]).toBe("-- connection lost, next try in 4 s · 3 here · 127.0.0.1:55555 · you are ada")
     expect(rows({ status: { ...status, next: now - 5 } })[0]).toContain("next try in 0 s")
     expect(rows({ status: { _tag: "Connecting" } })[0]).toContain("-- connecting …")
   })
 
+  it("why there is none is told where there is room", () => {
+    const status = { _tag: "Reconnecting", next: now + 30_000, reason: "wrong-key", message: "" } as const
+    expect(rows({ status })[0]).toBe("-- connection lost, next try in 30 s · not let in: is the key still right?")
+    expect(rows({ status }, 120)[0]).toBe(
+      "-- connection lost, next try in 30 s · not let in: is the key still right? · 3 here · 127.0.0.1:55555 · you are ada"
+    )
+    expect(rows({ status }, 60)[0]).toBe("-- connection lost, next try in 30 s")
+    expect(rows({ status: { ...status, reason: "full" } })[0]).toContain("30 s · the server is full · 3 here")
+  })
+
   it("in a narrow terminal what matters most is left", () => {
     expect(rows({}, 34)[0]).toBe("-- 3 here · 127.0.0.1:55555")
     expect(rows({}, 20)[0]).toBe("-- 3 here")
-    expect(rows({ status: { _tag: "Reconnecting", next: now, message: "" } }, 20)[0]).toBe("-- connection lost…")
+    expect(rows({ status: { _tag: "Reconnecting", next: now, reason: "lost", message: "" } }, 20)[0]).toBe(
+      "-- connection lost…"
+    )
   })
 
   it("what waits to be sent is shown, and told so while there is no connection", () => {

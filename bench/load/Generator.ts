@@ -11,8 +11,8 @@ import { quantile } from "../utils/Statistics.js"
 import { Crowd } from "./Crowd.js"
 import type { Load, Measured, Report, Request, Target } from "./Load.js"
 
-/** Members that join at a time. */
-const joining = 256
+/** Members that join at a time, where nothing else is said. */
+const usualJoining = 256
 /** All have joined when nothing has come for so long (ms). */
 const quiet = 300
 /** It is over when nothing that is due has come for so long (ms). */
@@ -22,7 +22,7 @@ const patience = 10_000
 const joinTime = 120_000
 
 /** Joins all, and waits until they have been told of each other. */
-const gather = Effect.fnUntraced(function* ({ members, peer, port, speakers }: Target) {
+const gather = Effect.fnUntraced(function* ({ joining, members, peer, port, speakers }: Target) {
   const { dialect } = Peers.peers[peer]
   let last = performance.now()
   const listen = () => {
@@ -35,7 +35,7 @@ const gather = Effect.fnUntraced(function* ({ members, peer, port, speakers }: T
         listen()
         member.hears.on("data", listen).resume()
       }),
-    { concurrency: dialect.joining ?? joining }
+    { concurrency: joining ?? dialect.joining ?? usualJoining }
   ).pipe(
     Effect.timeoutFail({
       duration: joinTime,
@@ -103,7 +103,8 @@ const measure = Effect.fnUntraced(function* (crowd: Crowd, pid: number, load: Lo
     loadCpu: Process.cpu(process.pid) - before.load,
     bytes: (crowd.bytes - before.bytes) / texts,
     p50: quantile(crowd.latencies, 0.5),
-    p99: quantile(crowd.latencies, 0.99)
+    p99: quantile(crowd.latencies, 0.99),
+    latencies: load.isTold === true ? crowd.latencies.slice() : []
   }
   return measured
 })

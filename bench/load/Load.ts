@@ -15,6 +15,8 @@ export interface Load {
     | { readonly _tag: "Rate"; readonly texts: number }
   /** How long texts are said; all of them are waited for. */
   readonly seconds: number
+  /** Whether each latency is told, so that those of several runs can be put together: where there are few. */
+  readonly isTold?: boolean
 }
 
 export interface Measured {
@@ -32,6 +34,8 @@ export interface Measured {
   /** From the write of a text until a member had it whole (ms). */
   readonly p50: number
   readonly p99: number
+  /** All of them, where that was asked for. */
+  readonly latencies: ReadonlyArray<number>
 }
 
 /** Whom to join. */
@@ -42,6 +46,8 @@ export interface Target {
   readonly members: number
   /** At most so many of the members will ever talk. */
   readonly speakers: number
+  /** At most so many of them come at a time, where the server would send more away. */
+  readonly joining?: number
 }
 
 export type Request = { readonly _tag: "Join"; readonly target: Target } | { readonly _tag: "Run"; readonly load: Load }

@@ -6,7 +6,7 @@ import type { Peer } from "../peers/Peer.js"
 import * as Peers from "../peers/Peers.js"
 import * as Child from "../utils/Child.js"
 import * as Process from "../utils/Process.js"
-import type { Load, Measured, Report, Request } from "./Load.js"
+import type { Load, Measured, Report, Request, Target } from "./Load.js"
 
 /** There is nothing to measure: `message` says where, and why. */
 export class TrialError extends Data.TaggedError("TrialError")<{ readonly message: string }> {}
@@ -35,6 +35,29 @@ const collectTime = "500 millis"
 /** This program as it was built: it is started again in other roles. */
 const program = new URL("main.js", import.meta.url).href
 
+/** Joins members to a server that has been started, for the life of the Scope. */
+export const join = Effect.fnUntraced(function* (target: Target) {
+  const { members, peer } = target
+  const fail = (reason: string) =>
+    new TrialError({ message: `${Peers.peers[peer].name}, ${members} members: ${reason}` })
+  const generator = yield* Child.startOn<Request, Report>(Process.loadCore, program, "load")
+  /** Asks the generator for something, and gives what it answers with. */
+  const ask = <Tag extends Report["_tag"]>(request: Request, tag: Tag) =>
+    Effect.gen(function* () {
+      yield* generator.send(request)
+      const report = yield* generator.report
+      if (is(report, tag)) return report
+      return yield* fail(report._tag === "Failed" ? report.reason : `it answers with ${report._tag}`)
+    }).pipe(Effect.catchAllDefect((defect) => fail(String(defect))))
+
+  const { seconds } = yield* ask({ _tag: "Join", target }, "Joined")
+  const trial: Trial = {
+    joinSeconds: seconds,
+    run: (load) => Effect.map(ask({ _tag: "Run", load }, "Measured"), ({ measured }) => measured)
+  }
+  return trial
+})
+
 /** Starts a server for so many members, for the life of the Scope. */
 export const start = (
   name: Peers.Name,
@@ -43,34 +66,13 @@ export const start = (
 ): Effect.Effect<Started, never, Scope.Scope> =>
   Effect.gen(function* () {
     const peer: Peer = Peers.peers[name]
-    const fail = (reason: string) => new TrialError({ message: `${peer.name}, ${members} members: ${reason}` })
     const server = yield* peer.start(members)
-
-    const join = Effect.gen(function* () {
-      const generator = yield* Child.startOn<Request, Report>(Process.loadCore, program, "load")
-      /** Asks the generator for something, and gives what it answers with. */
-      const ask = <Tag extends Report["_tag"]>(request: Request, tag: Tag) =>
-        Effect.gen(function* () {
-          yield* generator.send(request)
-          const report = yield* generator.report
-          if (is(report, tag)) return report
-          return yield* fail(report._tag === "Failed" ? report.reason : `it answers with ${report._tag}`)
-        }).pipe(Effect.catchAllDefect((defect) => fail(String(defect))))
-
-      const { seconds } = yield* ask({ _tag: "Join", target: { peer: name, members, speakers, ...server } }, "Joined")
-      const trial: Trial = {
-        joinSeconds: seconds,
-        run: (load) => Effect.map(ask({ _tag: "Run", load }, "Measured"), ({ measured }) => measured)
-      }
-      return trial
-    })
-
     const memory = Effect.gen(function* () {
       if (peer.collect !== undefined) yield* peer.collect(server)
       yield* Effect.sleep(collectTime)
       return Process.memory(server.pid)
     })
-    return { join, memory }
+    return { join: join({ peer: name, members, speakers, ...server }), memory }
   })
 
 const is = <Tag extends Report["_tag"]>(report: Report, tag: Tag): report is Extract<Report, { readonly _tag: Tag }> =>

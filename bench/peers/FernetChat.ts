@@ -18,6 +18,7 @@ import * as Seal from "../../src/domain/Seal.js"
 import * as Wire from "../../src/domain/Wire.js"
 import * as Connection from "../utils/Connection.js"
 import * as Directory from "../utils/Directory.js"
+import * as Limits from "../utils/Limits.js"
 import * as NodeServer from "../utils/NodeServer.js"
 import { host, keys, serverKeys } from "../utils/Setting.js"
 import type { Dialect, Framing, Member, Peer } from "./Peer.js"
@@ -164,6 +165,8 @@ const listen: Dialect["listen"] = (members, heard) => {
       // As above: it comes from our server.
       const { events } = JSON.parse(Buffer.from(plaintext).toString()) as Protocol.GroupFrame
       for (const event of events) {
+        // Others may come and go meanwhile; all who hear alike are told of it alike.
+        if (event._tag === "Joined" || event._tag === "Left") continue
         const speaker = event._tag === "Chat" ? speakers.get(event.member) : undefined
         if (event._tag !== "Chat" || speaker === undefined) throw new Error(`nobody said this: ${event._tag}`)
         speaker.live.heard(event)
@@ -183,24 +186,30 @@ const dialect: Dialect = {
   listen
 }
 
-/** Members here say nothing but texts, and hear all the same bytes: nobody is asked whether it is there. */
-const unasked = { CHAT_PING_AFTER: "1 day", CHAT_SILENT_AFTER: "1 day" }
-
 const portOf = (line: string) => /^serving on .*:(\d+) /.exec(line)?.[1]
+
+/** Starts the command as users do, with `args` and these limits, for the life of the Scope; `errors` takes what it logs. */
+export const serve = (
+  directory: string,
+  args: ReadonlyArray<string>,
+  limits: Partial<typeof Limits.load>,
+  errors?: string
+) =>
+  Effect.suspend(() => {
+    const keyFile = join(directory, "secret.key")
+    writeFileSync(keyFile, Keys.format({ _tag: "RoomKeys", keys }), { mode: 0o600 })
+    return NodeServer.start(["dist/bin/chat.js", "s", "--port", "0", "--key-file", keyFile, ...args], portOf, {
+      env: Limits.environment(limits),
+      ...(errors === undefined ? {} : { errors })
+    })
+  })
 
 const peer = (name: string, log: (directory: string) => ReadonlyArray<string>): Peer => ({
   name,
   version: Effect.succeedSome(packageJson.version),
   install: "",
   collect: NodeServer.collect,
-  start: () =>
-    Effect.gen(function* () {
-      const directory = yield* Directory.temporary
-      const keyFile = join(directory, "secret.key")
-      writeFileSync(keyFile, Keys.format({ _tag: "RoomKeys", keys }), { mode: 0o600 })
-      const args = ["dist/bin/chat.js", "s", "--port", "0", "--key-file", keyFile, ...log(directory)]
-      return yield* NodeServer.start(args, portOf, unasked)
-    }),
+  start: () => Effect.flatMap(Directory.temporary, (directory) => serve(directory, log(directory), Limits.load)),
   dialect
 })
 

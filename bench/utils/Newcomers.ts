@@ -49,7 +49,7 @@ const exchange = Effect.gen(function* () {
 })
 
 /** Joins under `nick`; done when it is live. */
-const join = Effect.fnUntraced(function* (nick: string) {
+export const join = Effect.fnUntraced(function* (nick: string) {
   const fernet = yield* Fernet
   const session = yield* RawSession.open
   const { down, lines, send } = session
@@ -66,7 +66,7 @@ const join = Effect.fnUntraced(function* (nick: string) {
 type Session = Effect.Effect.Success<ReturnType<typeof join>>
 
 /** Takes what comes, and does not look at it, until the server has ended; says that it leaves after `stay`. */
-const leave = ({ lines, send }: Session, stay: Effect.Effect<void> = Effect.void) =>
+export const leave = ({ lines, send }: Session, stay: Effect.Effect<void> = Effect.void) =>
   Effect.all(
     [
       Effect.ignore(Effect.forever(lines)),

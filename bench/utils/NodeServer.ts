@@ -13,10 +13,10 @@ const flags = ["--expose-gc", "--import", "./bench/utils/collect.mjs"]
 export const start = (
   args: ReadonlyArray<string>,
   port: (line: string) => string | undefined,
-  env: NodeJS.ProcessEnv = {}
+  options: Pick<Process.Options, "env" | "errors"> = {}
 ): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const child = yield* Process.start(Process.serverCore, process.execPath, [...flags, ...args], { env })
+    const child = yield* Process.start(Process.serverCore, process.execPath, [...flags, ...args], options)
     const { stdout } = child
     if (stdout === null) return yield* Effect.dieMessage("its standard output is not there to be read")
     return yield* Effect.promise(async () => {

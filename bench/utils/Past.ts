@@ -101,6 +101,7 @@ const toRows = Effect.fnUntraced(function* (
         written.rows.push(...rows)
         written.members.push(...members)
       }),
+    reseal: () => Effect.void,
     rows: () => Effect.succeed([]),
     drop: () => Effect.void
   })

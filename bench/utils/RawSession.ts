@@ -1,5 +1,6 @@
 /** A session with a server and no client behind it: whoever has it looks at lines only as far as it needs to. */
 import { Buffer } from "node:buffer"
+import type * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -22,11 +23,18 @@ export const open = Effect.gen(function* () {
   transport.trust()
   const writer = new Wire.Writer<Protocol.ClientMessage>(fernet, up)
   return {
+    /** What was said first, for who wants to replay it. */
+    hello: hello.line,
     /** The key of what comes. */
     down,
     /** Reads lines that are for this session, each in its turn. */
     reader: new Wire.DownReader(fernet, down),
-    send: (message: Protocol.ClientMessage) => void transport.write(writer.lines([message])),
+    /** Sends a frame: 64 messages at most. */
+    send: (...messages: Arr.NonEmptyReadonlyArray<Protocol.ClientMessage>) =>
+      void transport.write(writer.lines(messages)),
+    /** For whoever breaks the rules. */
+    transport,
+    up,
     /** The next lines that have come. Fails when the server has ended. */
     lines: Effect.map(pull, Chunk.toReadonlyArray)
   }

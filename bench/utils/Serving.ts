@@ -5,6 +5,7 @@ import * as TransportTcp from "../../src/domain/TransportTcp.js"
 import * as LogSql from "../../src/server/LogSql.js"
 import * as Server from "../../src/server/Server.js"
 import * as Child from "./Child.js"
+import * as Limits from "./Limits.js"
 import { host, serverKeys } from "./Setting.js"
 
 /** What it reports: that it listens. */
@@ -21,7 +22,7 @@ export const run = (file: string) =>
     yield* Effect.raceFirst(server.join, parent.gone)
   }).pipe(
     Effect.provide(
-      Server.layer({ keys: serverKeys }).pipe(
+      Server.layer({ keys: serverKeys, ...Limits.load }).pipe(
         Layer.provide([TransportTcp.layerListener({ host, port: 0 }), LogSql.layer({ file, keys: serverKeys })])
       )
     )

@@ -6,7 +6,8 @@ import type { Transport } from "../../src/domain/Transport.js"
 /** A Transport that says nothing and takes everything at once. `onWrite` is called after each write. */
 export const make = (onWrite: () => void): Transport => ({
   address: "sink",
-  network: "sink",
+  network: undefined,
+  stalledAt: undefined,
   lines: Stream.never,
   next: Effect.never,
   stopReading: () => {},

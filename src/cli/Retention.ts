@@ -3,19 +3,15 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as Limits from "../server/Limits.js"
 
 export const standard = Duration.days(30)
-
-const parse = (text: string): Option.Option<Duration.Duration> =>
-  text === "forever"
-    ? Option.some(Duration.infinity)
-    : Option.filter(Duration.decodeUnknown(text), Duration.greaterThan(Duration.zero))
 
 /** A time such as `30 days`, or `forever`. */
 export const Retention = Schema.transformOrFail(Schema.String, Schema.DurationFromSelf, {
   strict: true,
   decode: (text, _, ast) =>
-    Option.match(parse(text), {
+    Option.match(Limits.time(text), {
       onNone: () => ParseResult.fail(new ParseResult.Type(ast, text)),
       onSome: ParseResult.succeed
     }),

@@ -1,7 +1,7 @@
 /** `chat s`: serves a chat until it is interrupted. */
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -15,6 +15,7 @@ import { UsageError } from "./Failure.js"
 import * as Hints from "./Hints.js"
 import { newRoomKeys } from "./Keygen.js"
 import * as KeySource from "./KeySource.js"
+import * as LimitFlags from "./LimitFlags.js"
 import { interruption, report } from "./Process.js"
 import * as Socket from "./Socket.js"
 import { readStdin } from "./Stdin.js"
@@ -29,6 +30,7 @@ export interface ServeOptions extends TransportTcp.Address {
   readonly retain: Duration.Duration
   /** Whether to begin an empty log. */
   readonly newLog: boolean
+  readonly limits: LimitFlags.Given
   /** The socket for the operator. */
   readonly socket: Option.Option<string>
 }
@@ -37,19 +39,6 @@ const loadServer = Effect.promise(() => import("../server/Server.js"))
 const loadOperator = Effect.promise(() => import("../server/Operator.js"))
 const loadMemory = Effect.promise(() => import("../server/Log.js"))
 const loadDatabase = Effect.promise(() => import("../server/LogSql.js"))
-
-const time = (name: string, standard: Duration.Duration) =>
-  Config.duration(name).pipe(
-    Config.withDefault(standard),
-    Effect.mapError(() => new UsageError({ message: `${name} is a number and a unit, as in '30 seconds'` }))
-  )
-
-/** How long strangers and silent clients are waited for. */
-const patience = Effect.all({
-  opening: time("CHAT_OPENING", Duration.seconds(10)),
-  pingAfter: time("CHAT_PING_AFTER", Duration.seconds(30)),
-  silentAfter: time("CHAT_SILENT_AFTER", Duration.seconds(75))
-})
 
 /** Makes the key file that is missing. */
 const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
@@ -80,7 +69,7 @@ export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
   if (options.ephemeral && (Option.isSome(options.db) || options.newLog)) {
     return yield* new UsageError({ message: "--ephemeral keeps no file: leave --db and --new-log out" })
   }
-  const limits = yield* patience
+  const limits = yield* LimitFlags.load(options.limits)
   const source = yield* KeySource.find(keyFile)
   const keys = yield* Effect.catchTag(KeySource.load(source, readStdin), "KeyError", (error) =>
     source._tag === "File" && error.reason === "missing" ? makeKeyFile(source.path) : Effect.fail(error)

@@ -31,9 +31,13 @@ import * as Kept from "./Kept.js"
 import type * as Outbox from "./Outbox.js"
 import * as Presence from "./Presence.js"
 
+export type { Item as Pending } from "./Outbox.js"
+export type { Limits, Status } from "./Presence.js"
+
 /** How often the position, and what of the outbox is in the log, is kept where it has changed. */
 const positionTime = "1 second"
 
+/** What a member does and knows. */
 export interface Shape {
   /** This member's id: entries with a smaller `seq` are from before it first joined. */
   readonly member: Effect.Effect<Protocol.MemberId>
@@ -80,6 +84,7 @@ export interface Shape {
     { readonly events: ReadonlyArray<Entry.Logged>; readonly oldest: Protocol.Seq },
     Failure.HistoryError
   >
+  /** Whether there is a connection, and when the next try comes; its changes, too. */
   readonly status: Subscribable.Subscribable<Presence.Status>
   /**
    * Leaves the room: sends what waits to be sent, then waits for the server's Bye, 5 seconds at most, after which the
@@ -90,12 +95,14 @@ export interface Shape {
   readonly leave: Effect.Effect<void>
 }
 
+/** A member of a room, for as long as its Layer lives. */
 export class Client extends Context.Tag("fernet-chat/Client")<Client, Shape>() {}
 
 /** Beside how long the server may be silent, which has defaults. */
 export interface Options extends Partial<Presence.Limits> {
   /** The room keys: the first joins and seals, all of them open. */
   readonly keys: Keys.Ring<Keys.RoomKey>
+  /** Which nick is asked for. */
   readonly nick: string
 }
 
@@ -140,8 +147,11 @@ const member = Effect.fnUntraced(function* (options: Options, kept: Kept.Kept) {
       keptSeen = seen
     })
   })
-  // Last of all, when nothing changes any more.
-  yield* Effect.addFinalizer(() => Effect.ignoreLogged(Effect.zipRight(keepOutbox, keepSeen)))
+  // Last of all, when nothing changes any more. Who was not let in has said nothing.
+  const keepAll = Effect.suspend(() =>
+    conversation.present === undefined ? Effect.void : Effect.zipRight(keepOutbox, keepSeen)
+  )
+  yield* Effect.addFinalizer(() => Effect.ignoreLogged(keepAll))
 
   const { pingAfter, silentAfter } = options
   const presence = yield* Presence.make(conversation, {

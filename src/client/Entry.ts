@@ -66,6 +66,7 @@ export interface Back {
 /** What has a place in the log. */
 export type Logged = Said | Unreadable | Protocol.Joined | Protocol.Left | Protocol.Renamed | Protocol.Notice
 
+/** What a subscriber of a client gets: what has a place in the log, and what it has to know beside that. */
 export type Entry = Logged | Missing | NewLog | Back
 
 /** What `welcome` tells a client that has seen `seen` before: nothing, when there is nothing it has not seen. */

@@ -128,8 +128,20 @@ export const notWelcome = (address: string, error: JoinError | Disconnected, was
   const { message, reason } = error
   if (reason !== "lost" && reason !== "wrong-key") return new JoinError({ reason, message })
   if (!wasIn) return wrongKey(address)
-  return new JoinError({ reason: "lost", message: `${address} closed the connection before it let you in: try again` })
+  return new JoinError({
+    reason: "lost",
+    message: `${address} closed the connection before it let you in: try again; if it goes on, compare your key file with the server's, for the key may have been changed`
+  })
 }
+
+/** Why a client that was in the room has no connection: the key that is wrong now was right before. */
+export const withoutWelcome = (address: string, error: JoinError | Disconnected): JoinError | Disconnected =>
+  error.reason !== "wrong-key"
+    ? error
+    : new JoinError({
+        reason: "wrong-key",
+        message: `${address} closes the connection before it lets you in: if it goes on, compare your key file with the server's, for the key may have been changed`
+      })
 
 const returning: ReadonlySet<(JoinError | Disconnected)["reason"]> = new Set([
   "unreachable",

@@ -43,6 +43,9 @@ const slots = {
   seen: slot("seen", Seen.Seen)
 }
 
+/** The key of the one value of a client that was never let in. */
+export const ticketKey = slots.ticket.name
+
 /**
  * `store` without a position in it: a client on it is the same member with the same outbox, begins with what came last,
  * and leaves what it does not show for the next one to see.

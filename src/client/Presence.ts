@@ -39,10 +39,16 @@ export interface Limits {
 
 const defaultLimits: Limits = { pingAfter: "30 seconds", silentAfter: "75 seconds" }
 
+/** What there is of a connection. */
 export type Status =
   | { readonly _tag: "Online" }
-  /** The connection was lost; the next try comes at `next` (ms since 1970). */
-  | { readonly _tag: "Reconnecting"; readonly next: number; readonly message: string }
+  /** The connection was lost, or did not come about; the next try comes at `next` (ms since 1970). `message` says why. */
+  | {
+      readonly _tag: "Reconnecting"
+      readonly next: number
+      readonly reason: (Failure.JoinError | Failure.Disconnected)["reason"]
+      readonly message: string
+    }
   /** It is being tried again. */
   | { readonly _tag: "Connecting" }
   /** For good. */
@@ -179,7 +185,8 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, opt
     const at = yield* now
     failures = at - since >= Backoff.stable ? 0 : failures + 1
     const next = at + Backoff.delay(failures, yield* Random.next)
-    yield* SubscriptionRef.set(status, { _tag: "Reconnecting", next, message: error.message })
+    const { message, reason } = Failure.withoutWelcome(address, error)
+    yield* SubscriptionRef.set(status, { _tag: "Reconnecting", next, reason, message })
     return Option.some(next)
   })
 
@@ -253,13 +260,42 @@ export const make = Effect.fnUntraced(function* (conversation: Conversation, opt
   return presence
 })
 
-/** The losses of the connection of a client that was online; further tries that fail are no further loss. */
-export const losses = ({ status }: Pick<Presence, "status">): Stream.Stream<void> =>
+/** What a user is to be told of the connection of a client that was online. */
+export type Trouble =
+  /** It was lost; further tries that fail are no further loss. */
+  | { readonly _tag: "Lost" }
+  /** The server is there and does not let it in: told once, until it is online again. */
+  | { readonly _tag: "TurnedAway"; readonly message: string }
+
+/** What somebody has to see to, before the client is let in again. */
+const turnedAway: ReadonlySet<string> = new Set<Failure.JoinError["reason"]>(["wrong-key", "silent", "full"])
+
+interface Troubles {
+  readonly isLost: boolean
+  /** Why the last try was turned away, and whether that has been told. */
+  readonly reason: string | undefined
+  readonly isTold: boolean
+}
+
+const untroubled: Troubles = { isLost: false, reason: undefined, isTold: false }
+
+const trouble = (
+  before: Troubles | undefined,
+  status: Status
+): readonly [Troubles | undefined, Option.Option<Trouble>] => {
+  if (status._tag === "Online") return [untroubled, Option.none()]
+  if (before === undefined || status._tag !== "Reconnecting") return [before, Option.none()]
+  const { message, reason } = status
+  const next = { ...before, isLost: true, reason: turnedAway.has(reason) ? reason : undefined }
+  if (!before.isLost) return [next, Option.some({ _tag: "Lost" })]
+  // Not the first time: a server that ends at that moment looks the same.
+  const isTold = !before.isTold && next.reason !== undefined && next.reason === before.reason
+  return isTold ? [{ ...next, isTold }, Option.some({ _tag: "TurnedAway", message })] : [next, Option.none()]
+}
+
+/** What a user is to be told of the connection, each as it happens. */
+export const troubles = ({ status }: Pick<Presence, "status">): Stream.Stream<Trouble> =>
   status.changes.pipe(
-    Stream.mapAccum(false, (wasOnline, { _tag }) => [
-      _tag === "Connecting" ? wasOnline : _tag === "Online",
-      wasOnline && _tag === "Reconnecting"
-    ]),
-    Stream.filter((isLoss) => isLoss),
-    Stream.as(undefined)
+    Stream.mapAccum<Troubles | undefined, Status, Option.Option<Trouble>>(undefined, trouble),
+    Stream.filterMap((found) => found)
   )

@@ -19,6 +19,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as FileLock from "../domain/FileLock.js"
 import * as Keys from "../domain/Keys.js"
+import * as Kept from "./Kept.js"
 
 /** Why the files cannot be used: another process has them (`held`), or they are `unavailable`; `message` says what to do. */
 export class StateError extends Schema.TaggedError<StateError>()("StateError", {
@@ -32,6 +33,9 @@ const ownerOnly = { directory: 0o700, file: 0o600 }
 const lockName = "lock"
 const newName = "new"
 const valuePrefix = "value."
+
+/** What is in the directory of who was never let in, as when a new key was tried before the server had it. */
+const nobodys: ReadonlySet<string> = new Set([lockName, newName, `${valuePrefix}${Kept.ticketKey}`])
 
 /** Most characters of a file's name on every common file system. */
 const maxName = 255
@@ -180,9 +184,9 @@ const nameOf = (key: Keys.RoomKey, address: string, profile: string): string =>
  * The directory of one set of files, which need not be there yet: one for each server, room and profile, under
  * `<stateHome>/fernet-chat/`.
  *
- * After a rotation of keys (`[new, old]`) it is the first key's where that is there, else the first one of the further
- * keys' that is. Such a one is renamed to the first key's name, so that it is still found when the old key is dropped;
- * it keeps its name while another process uses it, and on Windows, which renames no directory of open files.
+ * After a rotation of keys (`[new, old]`) it is the first key's where it is of a client that was let in, else the first one
+ * of the further keys' that is, else the first that is there. Such a one is renamed to the first key's name, so that it is still found when the old key is
+ * dropped; it keeps its name while another process uses it, and on Windows, which renames no directory of open files.
  */
 export const directoryOf = Effect.fn("StateFiles.directoryOf")(function* ({
   address,
@@ -194,18 +198,35 @@ export const directoryOf = Effect.fn("StateFiles.directoryOf")(function* ({
   const path = yield* Path.Path
   const directories = Arr.map(keys, (key) => path.join(stateHome, "fernet-chat", nameOf(key, address, profile)))
   const first = Arr.headNonEmpty(directories)
-  const existing = Effect.findFirst(directories, (directory) => fs.exists(directory)).pipe(
+  const isMembers = (directory: string) =>
+    Effect.map(fs.readDirectory(directory), (names) => names.some((name) => !nobodys.has(name))).pipe(
+      Effect.catchIf(
+        (error) => error._tag === "SystemError" && error.reason === "NotFound",
+        () => Effect.succeed(false)
+      )
+    )
+  const existing = Effect.findFirst(directories, isMembers).pipe(
+    Effect.flatMap((found) =>
+      Option.isSome(found) ? Effect.succeed(found) : Effect.findFirst(directories, (directory) => fs.exists(directory))
+    ),
     Effect.mapError(unavailable(stateHome)),
     Effect.map(Option.getOrElse(() => first))
   )
   const found = yield* existing
   if (found === first) return first
+  const lock = (directory: string) => FileLock.acquire(path.join(directory, lockName))
+  const clear = Effect.gen(function* () {
+    if (!(yield* fs.exists(first))) return
+    yield* lock(first)
+    // Looked at again, for now it cannot change.
+    if (yield* isMembers(first)) return yield* unavailable(first)({ message: "it has a member" })
+    yield* fs.remove(first, { recursive: true })
+  })
   // Under its lock: a chat that runs must not have its directory taken away.
-  return yield* FileLock.acquire(path.join(found, lockName)).pipe(
-    Effect.zipRight(fs.rename(found, first)),
+  return yield* Effect.all([lock(found), clear, fs.rename(found, first)], { discard: true }).pipe(
     Effect.scoped,
     Effect.as(first),
-    // It may have been renamed by another process meanwhile.
+    // What is in the way, or was moved by another process meanwhile, decides.
     Effect.orElse(() => existing)
   )
 })

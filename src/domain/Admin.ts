@@ -34,6 +34,7 @@ export const Unban = Schema.TaggedStruct("Unban", { who: Who })
 /** Asks for the bans of members after `after`. */
 export const ListBans = Schema.TaggedStruct("ListBans", { after: Protocol.Position })
 
+/** What an operator asks for. */
 export const Request = Schema.Union(Kick, Ban, Unban, ListBans)
 export type Request = typeof Request.Type
 
@@ -42,6 +43,7 @@ const member = { member: Protocol.MemberId, nick: Schema.String }
 
 /** Members by name, the first {@link mostNamed} of them, and how many more there are. */
 const Some = Schema.Struct({ members: Schema.Array(Schema.Struct(member)), more: Schema.NonNegativeInt })
+/** Members by name, some of them, and how many more there are. */
 export type Some = typeof Some.Type
 const mostNamed = 100
 
@@ -51,6 +53,7 @@ export const some = (members: ReadonlyArray<Protocol.Member>): Some => ({
   more: Math.max(members.length - mostNamed, 0)
 })
 
+/** The member that was put out. */
 export const Kicked = Schema.TaggedStruct("Kicked", member)
 export type Kicked = typeof Kicked.Type
 
@@ -74,6 +77,7 @@ export type BanList = typeof BanList.Type
 export const Failed = Schema.TaggedStruct("Failed", { reason: Schema.String, message: Schema.String })
 export type Failed = typeof Failed.Type
 
+/** What a server answers its operator. */
 export const Answer = Schema.Union(Kicked, Banned, Unbanned, BanList, Failed)
 export type Answer = typeof Answer.Type
 

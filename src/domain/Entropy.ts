@@ -5,6 +5,7 @@
 import * as Crypto from "node:crypto"
 import * as Context from "effect/Context"
 
+/** Where random bytes come from. */
 export interface Shape {
   /** `length` fresh random bytes, never handed out before. */
   readonly bytes: (length: number) => Uint8Array
@@ -25,4 +26,5 @@ const makeSystem = (): Shape => {
   }
 }
 
+/** The source of random bytes: the operating system, unless another one is provided. */
 export class Entropy extends Context.Reference<Entropy>()("fernet-chat/Entropy", { defaultValue: makeSystem }) {}

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
+/** What waits for turns of the event loop. */
 export interface Shape {
   /** Goes on in the next turn: whatever has come in by now has been read. */
   readonly turn: Effect.Effect<void>
@@ -46,4 +47,5 @@ const makeSystem = (): Shape => {
   }
 }
 
+/** The event loop: that of Node, unless another one is provided. */
 export class EventLoop extends Context.Reference<EventLoop>()("fernet-chat/EventLoop", { defaultValue: makeSystem }) {}

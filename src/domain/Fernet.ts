@@ -33,6 +33,7 @@ export class FernetError extends Schema.TaggedError<FernetError>()("FernetError"
   }
 }
 
+/** Makes tokens and opens them. */
 export interface Shape {
   /**
    * Encrypts and signs `plaintext` under the first key of the ring. A token shows when it was made: it is dated by the

@@ -71,6 +71,7 @@ export const initiate = (key: Keys.ServerKey, ephemeral: Uint8Array) => {
   const initiated = Noise.initiate(startOf(key), ephemeral, Json.encode({ versions }))
   return {
     line: Base64Url.encode(initiated.message),
+    /** The session, from the line that the server has answered. */
     complete: (answer: string): Either.Either<Session, HandshakeError> =>
       Either.gen(function* () {
         const message = yield* decodeLine(answer)

@@ -84,9 +84,16 @@ const derive = <Use extends string>(key: AnyKey, info: Use): Key<Use> =>
     new Uint8Array(Crypto.hkdfSync("sha256", Redacted.value(key), new Uint8Array(0), `fernet-chat/1 ${info}`, length))
   )
 
+/** The key of a room that proves membership to its server. */
 export const serverKey = (room: RoomKey): ServerKey => derive(room, "server")
+
+/** The key of a room that seals its texts. */
 export const messageKey = (room: RoomKey): MessageKey => derive(room, "message")
+
+/** The key of a room that seals the files of a client in it. */
 export const stateKey = (room: RoomKey): StateKey => derive(room, "state")
+
+/** The key that seals the log of a server. */
 export const logKey = (server: ServerKey): LogKey => derive(server, "log")
 
 /** The server keys of either kind of key file: those of a room key file are derived, and nothing else is kept. */

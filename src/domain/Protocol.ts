@@ -49,8 +49,10 @@ export type LogId = typeof LogId.Type
 export const Ticket = base64Url(16).pipe(Schema.brand("fernet-chat/Ticket"))
 export type Ticket = typeof Ticket.Type
 
-/** A text sealed under the message key: a Fernet token, opaque to the server. */
+/** Longest seal, in characters. */
 export const maxSealed = 32_768
+
+/** A text sealed under the message key: a Fernet token, opaque to the server. */
 export const Sealed = Schema.String.pipe(
   Schema.filter((text) => text.length > 0 && text.length <= maxSealed && Base64Url.isCanonical(text), {
     message: () => `expected canonical base64url of at most ${maxSealed} characters`,
@@ -65,17 +67,23 @@ const Milliseconds = integer
 
 const event = { seq: Seq, at: Milliseconds, member: MemberId, nick: WellFormed }
 
+/** A member is there: for the first time, when `member` is its own `seq`, or again. */
 export const Joined = Schema.TaggedStruct("Joined", event)
 export type Joined = typeof Joined.Type
 
+/** Why a member is not there any more: by itself, without a connection for longer than the grace, put out by the operator. */
 export const LeftReason = Schema.Literal("quit", "timeout", "kicked")
 export type LeftReason = typeof LeftReason.Type
+
+/** A member is not there any more; its nick is free. */
 export const Left = Schema.TaggedStruct("Left", { ...event, reason: LeftReason })
 export type Left = typeof Left.Type
 
+/** A member has taken another nick; `was` is the one before. */
 export const Renamed = Schema.TaggedStruct("Renamed", { ...event, was: WellFormed })
 export type Renamed = typeof Renamed.Type
 
+/** A text, the `n`th of its member. */
 export const Chat = Schema.TaggedStruct("Chat", { ...event, n: TextNumber, sealed: Sealed })
 export type Chat = typeof Chat.Type
 
@@ -105,6 +113,7 @@ export const Nick = Schema.TaggedStruct("Nick", {
 )
 export type Nick = typeof Nick.Type
 
+/** Says a text: the next of its member, or one that the server may already have. */
 export const Say = Schema.TaggedStruct("Say", { n: TextNumber, sealed: Sealed })
 export type Say = typeof Say.Type
 
@@ -117,16 +126,26 @@ export type Say = typeof Say.Type
 export const Fetch = Schema.TaggedStruct("Fetch", { before: Seq, limit: positive.pipe(Schema.lessThanOrEqualTo(500)) })
 export type Fetch = typeof Fetch.Type
 
+/** Leaves the room; the answer is Bye. */
 export const Leave = Schema.TaggedStruct("Leave", {})
 export type Leave = typeof Leave.Type
 
+/** Asks the server whether it is there. */
 export const ClientPing = Schema.TaggedStruct("Ping", { at: Milliseconds })
+
+/** The answer to a {@link ServerPing}, with its `at`. */
 export const ClientPong = Schema.TaggedStruct("Pong", { at: Milliseconds })
 
 /** `last` is the last `seq` written to this connection: a client whose own differs has been robbed of frames. */
 export const ServerPing = Schema.TaggedStruct("Ping", { at: Milliseconds, last: Position })
+
+/** The answer to a {@link ClientPing}, with its `at`; `last` as in a {@link ServerPing}. */
 export const ServerPong = Schema.TaggedStruct("Pong", { at: Milliseconds, last: Position })
 
+/**
+ * Lets a client in: who it is, the newest event of which log (`head`), that events follow from `after + 1` on, the highest
+ * `n` of its own that the log has (`acked`), and how many are there.
+ */
 export const Welcome = Schema.TaggedStruct("Welcome", {
   log: LogId,
   head: Seq,
@@ -138,8 +157,11 @@ export const Welcome = Schema.TaggedStruct("Welcome", {
 })
 export type Welcome = typeof Welcome.Type
 
+/** Somebody who is there. */
 export const Member = Schema.Struct({ member: MemberId, nick: WellFormed })
 export type Member = typeof Member.Type
+
+/** A page of who is there, after a Welcome and before any event. */
 export const Members = Schema.TaggedStruct("Members", { members: Schema.NonEmptyArray(Member) })
 export type Members = typeof Members.Type
 
@@ -155,11 +177,15 @@ export type History = typeof History.Type
 export const Rekey = Schema.TaggedStruct("Rekey", { epoch: integer, key: base64Url(32) })
 export type Rekey = typeof Rekey.Type
 
+/** Why a nick is refused. */
 export const RejectedReason = Schema.Literal("nick-taken", "nick-invalid")
 export type RejectedReason = typeof RejectedReason.Type
+
+/** A nick is refused, and another may be asked for; `detail` is for the user. */
 export const Rejected = Schema.TaggedStruct("Rejected", { reason: RejectedReason, detail: WellFormed })
 export type Rejected = typeof Rejected.Type
 
+/** Why a connection ends. */
 export const ByeReason = Schema.Literal(
   "quit",
   "taken-over",
@@ -172,12 +198,16 @@ export const ByeReason = Schema.Literal(
   "shutdown"
 )
 export type ByeReason = typeof ByeReason.Type
+
+/** The last that a server says. */
 export const Bye = Schema.TaggedStruct("Bye", { reason: ByeReason })
 export type Bye = typeof Bye.Type
 
+/** What a client says. */
 export const ClientMessage = Schema.Union(Say, Nick, Fetch, Leave, ClientPing, ClientPong)
 export type ClientMessage = typeof ClientMessage.Type
 
+/** What a server says to one session. */
 export const ServerMessage = Schema.Union(
   Events,
   Welcome,

@@ -32,6 +32,7 @@ export const Text = Json.WellFormed.pipe(
 )
 export type Text = typeof Text.Type
 
+/** Whether something is a text that can be said. */
 export const isText = Schema.is(Text)
 
 /** What is sealed. `me` marks an action ("/me waves"). */

@@ -26,8 +26,13 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
 export interface Transport {
   /** The other side's address, for log lines. */
   readonly address: string
-  /** Its host, as limits count it: one address of IPv4, a /64 of IPv6, which is what one customer of a network gets. */
-  readonly network: string
+  /**
+   * Its host, as limits count it: one address of IPv4, a /64 of IPv6, which is what one customer of a network gets. None
+   * where there are no addresses.
+   */
+  readonly network: string | undefined
+  /** A number that stays the same for as long as bytes wait and the other side takes none; none when nothing waits. */
+  readonly stalledAt: number | undefined
   /**
    * Lines without their newline, to be run once. Bounded: nothing is read ahead of who takes. It ends when the other
    * side has ended in good order; a partial line at the end, an empty and a long one are faults.
@@ -75,7 +80,8 @@ export class Dialer extends Context.Tag("fernet-chat/Dialer")<
 >() {}
 
 /** What an implementation brings; framing is common to all. */
-export interface Pipe extends Pick<Transport, "address" | "network" | "write" | "drained" | "end" | "stopReading"> {
+export interface Pipe
+  extends Pick<Transport, "address" | "network" | "stalledAt" | "write" | "drained" | "end" | "stopReading"> {
   /** The next bytes that came; none at the end of the stream. */
   readonly read: Effect.Effect<Uint8Array | undefined, TransportError>
 }
@@ -92,8 +98,12 @@ class Framed implements Transport {
     return this.pipe.address
   }
 
-  get network(): string {
+  get network(): string | undefined {
     return this.pipe.network
+  }
+
+  get stalledAt(): number | undefined {
+    return this.pipe.stalledAt
   }
 
   /** One line at a time until the limit is final, because taking a line may raise the limit of the next; then all. */

@@ -14,6 +14,7 @@ const highWaterMark = 16 * 1024
 class Way {
   private readonly bytes: Array<Uint8Array> = []
   private size = 0
+  private taken = 0
   private state: "open" | "ended" | "broken" = "open"
   private isReaderDone = false
   private readonly changed = new Signal()
@@ -47,6 +48,7 @@ class Way {
     const bytes = this.bytes.shift()
     if (bytes !== undefined) {
       this.size -= bytes.length
+      this.taken += bytes.length
       this.changed.notify()
     }
     return bytes
@@ -57,6 +59,10 @@ class Way {
     this.arrival(() => this.isReaderDone),
     () => (this.isReaderDone ? undefined : this.take())
   )
+
+  get stalledAt(): number | undefined {
+    return this.size > 0 ? this.taken : undefined
+  }
 
   stopReading(): void {
     this.isReaderDone = true
@@ -82,7 +88,10 @@ const side = (address: string, incoming: Way, outgoing: Way): Effect.Effect<Tran
     Effect.sync(() =>
       Transport.make({
         address,
-        network: address,
+        network: undefined,
+        get stalledAt() {
+          return outgoing.stalledAt
+        },
         read: incoming.read,
         write: (bytes) => outgoing.write(bytes),
         drained: outgoing.below(highWaterMark),

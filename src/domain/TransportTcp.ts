@@ -1,26 +1,17 @@
 /** Transport on TCP, and on sockets of this machine: the one file that knows node:net. */
 import { Buffer } from "node:buffer"
-import { lstatSync, unlinkSync } from "node:fs"
 import * as Net from "node:net"
-import { isMainThread } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { type Address, format, network } from "./Address.js"
-import * as FileLock from "./FileLock.js"
+import * as SocketPath from "./SocketPath.js"
 import * as Transport from "./Transport.js"
 
 export { type Address, defaultAddress, format } from "./Address.js"
 
-/** A Unix socket, which only its owner can connect to. There is none on Windows. */
-export interface SocketPath {
-  /** At most {@link maxPath} bytes: as it is given, so that a relative one may be in a deep directory. */
-  readonly path: string
-}
-
-/** Longest path of a socket, in bytes: what the system's address of one has room for. */
-export const maxPath = process.platform === "linux" ? 107 : 103
+/** In place of an address where there is none: on a socket of this machine, or when the other side has gone already. */
+const noHost = "unknown"
 
 const lost = (error: Error) =>
   new Transport.TransportError({ reason: "lost", message: `the connection was lost (${error.message})` })
@@ -53,7 +44,7 @@ class TcpPipe implements Transport.Pipe {
   private reader: ((read: Transport.Pipe["read"]) => void) | undefined
 
   constructor(private readonly socket: Net.Socket) {
-    this.host = socket.remoteAddress ?? "unknown"
+    this.host = socket.remoteAddress ?? noHost
     this.port = socket.remotePort ?? 0
     socket.setNoDelay(true)
     socket.on("data", (chunk) => this.arrive(chunk))
@@ -69,8 +60,14 @@ class TcpPipe implements Transport.Pipe {
     return format(this)
   }
 
-  get network(): string {
-    return network(this.host)
+  get network(): string | undefined {
+    return this.host === noHost ? undefined : network(this.host)
+  }
+
+  get stalledAt(): number | undefined {
+    // Node has no public name for what the system has yet to take of the write that it is at.
+    const { _handle: handle } = this.socket as { readonly _handle?: { readonly writeQueueSize?: number } | null }
+    return handle?.writeQueueSize || undefined
   }
 
   private arrive(chunk: Uint8Array): void {
@@ -157,6 +154,33 @@ function destroy(this: Net.Socket): void {
   this.destroy()
 }
 
+/** Connections that may wait until they are accepted, as many as the system holds before; the oldest goes for one more. */
+const backlog = 1024
+
+class Arrivals {
+  private readonly waiting: Array<Net.Socket> = []
+  private readonly any = Effect.unsafeMakeLatch(false)
+
+  /** A socket may break while it waits its turn; who takes it finds it ended. */
+  add(socket: Net.Socket): void {
+    socket.on("error", destroy)
+    this.waiting.push(socket)
+    if (this.waiting.length > backlog) this.waiting.shift()?.destroy()
+    this.any.unsafeOpen()
+  }
+
+  readonly next: Effect.Effect<Net.Socket> = Effect.suspend(() => {
+    const socket = this.waiting.shift()
+    if (socket !== undefined) return Effect.succeed(socket)
+    this.any.unsafeClose()
+    return Effect.zipRight(this.any.await, this.next)
+  })
+
+  clear(): void {
+    for (const socket of this.waiting.splice(0)) socket.destroy()
+  }
+}
+
 const error = (reason: Transport.TransportError["reason"], message: string) =>
   new Transport.TransportError({ reason, message })
 
@@ -175,40 +199,26 @@ const listenError = (address: Address, cause: NodeJS.ErrnoException): Transport.
   }
 }
 
-const isTooLong = (path: string): boolean => Buffer.byteLength(path) > maxPath
-
-const cannot = (path: string, why: string) =>
-  error("denied", `cannot make the socket ${path}: ${why}. Name another file with --socket`)
-
-const inUse = (path: string) =>
-  error("in-use", `the socket ${path} is another server's: end that one, or name another file with --socket`)
-
 /** Puts the connections that come as `bind` has it into `arrived`, for the life of the Scope. */
 const listen = (
-  arrived: Queue.Queue<Net.Socket>,
+  arrived: Arrivals,
   bind: (server: Net.Server, done: () => void) => void,
   failure: (cause: NodeJS.ErrnoException) => Transport.TransportError
 ) => {
   const close = (server: Net.Server) =>
-    Effect.gen(function* () {
+    Effect.sync(() => {
       server.close()
-      for (const socket of yield* Queue.takeAll(arrived)) socket.destroy()
+      arrived.clear()
     })
   const listening = Effect.async<Net.Server, Transport.TransportError>((resume) => {
-    const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
-      // A socket may break while it waits its turn; who takes it finds it ended.
-      socket.on("error", destroy)
-      Queue.unsafeOffer(arrived, socket)
-    })
+    const server = Net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => arrived.add(socket))
     server.once("error", (cause) => resume(Effect.fail(failure(cause))))
     bind(server, () => resume(Effect.succeed(server)))
   })
   return Effect.map(Effect.acquireRelease(listening, close), (server) => ({ server, close: close(server) }))
 }
 
-const backlog = 1024
-
-const listenOnPort = Effect.fnUntraced(function* (at: Address, arrived: Queue.Queue<Net.Socket>) {
+const listenOnPort = Effect.fnUntraced(function* (at: Address, arrived: Arrivals) {
   const { close, server } = yield* listen(
     arrived,
     (server, done) => server.listen({ host: at.host, port: at.port, backlog }, done),
@@ -230,30 +240,8 @@ const isInUse = (path: string) =>
     })
   })
 
-/**
- * Sees to it that `path` is free, and stays this listener's until the Scope closes: what a server left there that was
- * killed is removed. The lock keeps two that start at once from removing each other's.
- */
-const claim = Effect.fnUntraced(function* (path: string) {
-  if (process.platform === "win32") return yield* error("denied", "there are no such sockets on Windows")
-  if (!isMainThread) return yield* cannot(path, "only a main thread can give it its mode")
-  if (isTooLong(path)) {
-    return yield* cannot(path, `the path of a socket has at most ${maxPath} bytes`)
-  }
-  yield* Effect.mapError(FileLock.acquire(`${path}.lock`), ({ message, reason }) =>
-    reason === "held" ? inUse(path) : cannot(path, message)
-  )
-  const attempt = <A>(body: () => A) =>
-    Effect.try({ try: body, catch: (cause) => cannot(path, cause instanceof Error ? cause.message : String(cause)) })
-  const found = yield* attempt(() => lstatSync(path, { throwIfNoEntry: false }))
-  if (found === undefined) return
-  if (!found.isSocket()) return yield* cannot(path, "there is something else of that name")
-  if (yield* isInUse(path)) return yield* inUse(path)
-  yield* attempt(() => unlinkSync(path))
-})
-
-const listenOnPath = Effect.fnUntraced(function* ({ path }: SocketPath, arrived: Queue.Queue<Net.Socket>) {
-  yield* claim(path)
+const listenOnPath = Effect.fnUntraced(function* ({ path }: SocketPath.SocketPath, arrived: Arrivals) {
+  yield* SocketPath.claim(path, isInUse(path))
   const { close } = yield* listen(
     arrived,
     (server, done) => {
@@ -265,30 +253,35 @@ const listenOnPath = Effect.fnUntraced(function* ({ path }: SocketPath, arrived:
         process.umask(before)
       }
     },
-    (cause) => (cause.code === "EADDRINUSE" ? inUse(path) : cannot(path, cause.message))
+    (cause) => (cause.code === "EADDRINUSE" ? SocketPath.inUse(path) : SocketPath.cannot(path, cause.message))
   )
   return { address: path, close }
 })
 
 /**
- * Listens for the life of the layer. A {@link SocketPath} is made with mode 0600; one of a server that was killed is
+ * Listens for the life of the layer. A `SocketPath` is made with mode 0600; one of a server that was killed is
  * replaced, one in use is not (`in-use`), nor is anything else there (`denied`); beside it is a lock file, PATH.lock.
  */
-export const layerListener = (at: Address | SocketPath): Layer.Layer<Transport.Listener, Transport.TransportError> =>
+export const layerListener = (
+  at: Address | SocketPath.SocketPath
+): Layer.Layer<Transport.Listener, Transport.TransportError> =>
   Layer.scoped(
     Transport.Listener,
     Effect.gen(function* () {
-      const arrived = yield* Queue.unbounded<Net.Socket>()
+      const arrived = new Arrivals()
       const { address, close } = yield* "path" in at ? listenOnPath(at, arrived) : listenOnPort(at, arrived)
       return {
         address,
-        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(Queue.take(arrived))), fromSocket)),
+        accept: Effect.uninterruptibleMask((restore) => Effect.map(scoped(restore(arrived.next)), fromSocket)),
         close
       }
     })
   )
 
-const dialError = (at: Address | SocketPath, { code, message }: NodeJS.ErrnoException): Transport.TransportError => {
+const dialError = (
+  at: Address | SocketPath.SocketPath,
+  { code, message }: NodeJS.ErrnoException
+): Transport.TransportError => {
   if ("path" in at) {
     if (code === "EACCES") return error("denied", `${at.path} is another user's: call this as who runs the server`)
     return code === "ECONNREFUSED" || code === "ENOENT"
@@ -304,7 +297,10 @@ const dialError = (at: Address | SocketPath, { code, message }: NodeJS.ErrnoExce
     : error("unreachable", `cannot reach ${name} (${message})`)
 }
 
-const connected = (socket: Net.Socket, at: Address | SocketPath): Effect.Effect<void, Transport.TransportError> =>
+const connected = (
+  socket: Net.Socket,
+  at: Address | SocketPath.SocketPath
+): Effect.Effect<void, Transport.TransportError> =>
   Effect.async((resume) => {
     // Listens on after it has connected, when the answer is given already: an error that nobody listens to is thrown.
     socket.on("error", (cause) => resume(Effect.fail(dialError(at, cause))))
@@ -312,13 +308,14 @@ const connected = (socket: Net.Socket, at: Address | SocketPath): Effect.Effect<
   })
 
 /** Calls a server, anew for each connection. */
-export const layerDialer = (at: Address | SocketPath): Layer.Layer<Transport.Dialer> => {
+export const layerDialer = (at: Address | SocketPath.SocketPath): Layer.Layer<Transport.Dialer> => {
   const where = "path" in at ? { path: at.path } : { host: at.host, port: at.port }
   return Layer.succeed(Transport.Dialer, {
     address: "path" in at ? at.path : format(at),
     dial: Effect.gen(function* () {
       // The system would cut it off, and call somebody else.
-      if ("path" in at && isTooLong(at.path)) return yield* error("unreachable", `${at.path} is too long for a socket`)
+      if ("path" in at && SocketPath.isTooLong(at.path))
+        return yield* error("unreachable", `${at.path} is too long for a socket`)
       const socket = yield* scoped(Effect.sync(() => Net.connect({ ...where, allowHalfOpen: true })))
       yield* connected(socket, at)
       return fromSocket(socket)

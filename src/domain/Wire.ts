@@ -38,7 +38,8 @@ const pack = (items: Arr.NonEmptyReadonlyArray<string>, room: number, most = Num
   return groups
 }
 
-type Item = Protocol.Event | Protocol.Member | Protocol.ClientMessage | Protocol.ServerMessage
+/** What frames hold lists of. */
+export type Item = Protocol.Event | Protocol.Member | Protocol.ClientMessage | Protocol.ServerMessage
 
 /** The JSON of pages of the roster: in a crowd, many are told the same ones. */
 const rosterJson = new WeakMap<Protocol.Members, string>()

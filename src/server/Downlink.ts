@@ -24,6 +24,7 @@ export class Downlink {
   private written: Protocol.Position = Protocol.start
   private state: "new" | "welcomed" | "closed" = "new"
   private due: Admission | undefined
+  private speaker: Protocol.MemberId | undefined
   private parting: Protocol.ByeReason | undefined
   private isBehind = false
   private onClose: (() => void) | undefined
@@ -102,7 +103,13 @@ export class Downlink {
   /** The member has joined: Welcome is due, then the log up to its head. */
   admit(admission: Admission): void {
     this.due = admission
+    this.speaker = admission.welcome.member
     this.catchUp()
+  }
+
+  /** The member that this is the session of, once it has joined. */
+  get member(): Protocol.MemberId | undefined {
+    return this.speaker
   }
 
   /** What it was admitted with, until Welcome is written. */
@@ -181,8 +188,8 @@ export class Downlink {
     return this.transport.address
   }
 
-  /** The network that the client comes from. */
-  get network(): string {
+  /** The network that the client comes from, where it comes from any. */
+  get network(): string | undefined {
     return this.transport.network
   }
 }

@@ -1,6 +1,11 @@
 /** The limits of a server: what strangers and members may cost it, all in one place, each with its default. */
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 
+/** What a server allows, in all and to each. Infinity is no limit. */
 export interface Limits {
   /** Events that a newcomer is told of what was before: 100. */
   readonly history: number
@@ -31,6 +36,7 @@ export interface Limits {
   readonly epoch: Duration.DurationInput
 }
 
+/** What holds where nothing else is said. */
 export const standard: Limits = {
   history: 100,
   halfOpen: 100,
@@ -48,3 +54,60 @@ export const standard: Limits = {
   grace: Duration.seconds(30),
   epoch: Duration.hours(1)
 }
+
+/** A time as people write it: a number and a unit, as in `30 seconds`, or `forever`. */
+export const time = (text: string): Option.Option<Duration.Duration> =>
+  text === "forever"
+    ? Option.some(Duration.infinity)
+    : Option.filter(Duration.decodeUnknown(text), Duration.greaterThan(Duration.zero))
+
+/** A whole number from `least` on, or `unlimited`. */
+const count =
+  (least: number) =>
+  (text: string): Option.Option<number> => {
+    if (text === "unlimited") return Option.some(Number.POSITIVE_INFINITY)
+    return Option.filter(Option.some(Number(text)), (value) => Number.isSafeInteger(value) && value >= least)
+  }
+
+/** The flag of `chat s` that stands for a variable. */
+export const flag = (variable: string): string => variable.slice("CHAT_".length).toLowerCase().replaceAll("_", "-")
+
+const setting = <A>(variable: string, parse: (text: string) => Option.Option<A>, what: string, standard: A) =>
+  Config.nonEmptyString(variable).pipe(
+    Config.mapOrFail((text) =>
+      Either.fromOption(parse(text), () =>
+        ConfigError.InvalidData([], `--${flag(variable)} or $${variable} is ${what}`)
+      )
+    ),
+    Config.withDefault(standard)
+  )
+
+const number = (variable: string, standard: number, least = 1) =>
+  setting(variable, count(least), `a number from ${least} on, or unlimited`, standard)
+
+const duration = (variable: string, standard: Duration.DurationInput) =>
+  setting<Duration.DurationInput>(variable, time, "a number and a unit, as in '30 seconds', or forever", standard)
+
+/** The limits as variables give them, each the standard one where there is none. An empty variable gives nothing. */
+export const config: Config.Config<Limits> = Config.all({
+  history: number("CHAT_HISTORY", standard.history, 0),
+  halfOpen: number("CHAT_HALF_OPEN", standard.halfOpen),
+  halfOpenPerAddress: number("CHAT_HALF_OPEN_PER_ADDRESS", standard.halfOpenPerAddress),
+  opening: duration("CHAT_OPENING", standard.opening),
+  connections: number("CHAT_CONNECTIONS", standard.connections),
+  connectionsPerAddress: number("CHAT_CONNECTIONS_PER_ADDRESS", standard.connectionsPerAddress),
+  burst: number("CHAT_BURST", standard.burst),
+  rate: number("CHAT_RATE", standard.rate),
+  queue: number("CHAT_QUEUE", standard.queue),
+  maxUnsent: number("CHAT_MAX_UNSENT", standard.maxUnsent),
+  slowAfter: duration("CHAT_SLOW_AFTER", standard.slowAfter),
+  pingAfter: duration("CHAT_PING_AFTER", standard.pingAfter),
+  silentAfter: duration("CHAT_SILENT_AFTER", standard.silentAfter),
+  grace: duration("CHAT_GRACE", standard.grace),
+  epoch: duration("CHAT_EPOCH", standard.epoch)
+}).pipe(
+  Config.validate({
+    message: "a client must be asked before it is silent for too long: --ping-after is shorter than --silent-after",
+    validation: ({ pingAfter, silentAfter }) => Duration.lessThan(pingAfter, silentAfter)
+  })
+)

@@ -11,6 +11,8 @@ import * as Protocol from "../domain/Protocol.js"
 import type { Membership, TicketHash } from "./Membership.js"
 import { type Bounds, Tail } from "./Tail.js"
 
+export type { Bounds }
+
 /**
  * Why the log could not be opened, read or written: `full` (there is no room for more), `damaged` (what is stored is not
  * what was written), `foreign` (another key's log, or no log at all), `locked` (another process has it), `unavailable`
@@ -30,9 +32,11 @@ export const damaged = (name: string, detail: string): LogError =>
       "Start with --new-log to move it aside and begin an empty log, also after restoring a backup"
   })
 
+/** The log of one room. */
 export class Log extends Context.Tag("fernet-chat/Log")<
   Log,
   {
+    /** Of a new log, a new one. */
     readonly id: Protocol.LogId
     /** The newest `seq`; 0 in an empty log. */
     readonly head: Effect.Effect<Protocol.Position>

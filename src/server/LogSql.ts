@@ -12,6 +12,7 @@ import * as SealedLog from "./SealedLog.js"
 import { type MemberRow, type Row, Store } from "./Store.js"
 import type { Answer, Request, Start } from "./StoreThread.js"
 
+/** Where the database is, and how large it may be. */
 export interface StoreOptions {
   /** The database; made, for its owner alone, where there is none. */
   readonly file: string
@@ -21,8 +22,12 @@ export interface StoreOptions {
   readonly worker?: URL
 }
 
+/** Whose log it is, and where its database is. */
 export interface Options extends StoreOptions {
-  /** The server keys of the room: the log is written under the first, and read under all. */
+  /**
+   * The server keys of the room: the log is written under the first, and read under all. What is under another than the
+   * first is sealed anew while the log is in use; a line at info level says when no other is needed any more.
+   */
   readonly keys: Keys.Ring<Keys.ServerKey>
 }
 
@@ -90,6 +95,7 @@ const makeStore = Effect.fn("LogSql.makeStore")(function* ({ file, maxBytes, wor
     bounds: Effect.map(answer<readonly [Protocol.Seq, Protocol.Seq] | null>({ _tag: "Bounds" }), Option.fromNullable),
     members: answer<ReadonlyArray<MemberRow>>({ _tag: "Members" }),
     commit: (rows, members) => answer<void>({ _tag: "Commit", rows, members }),
+    reseal: (rows, members) => answer<void>({ _tag: "Reseal", rows, members }),
     rows: (after, limit) => answer<ReadonlyArray<Row>>({ _tag: "Rows", after, limit }),
     drop: (last) => answer<void>({ _tag: "Drop", last })
   })

@@ -139,6 +139,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       .offer(Array.from(away, ([member, since]) => ({ _tag: "Overdue", member, since })))
       .pipe(Effect.delay(limits.grace), Effect.forkIn(scope))
   yield* expire(Array.from(state.away))
+  yield* Effect.forkScoped(hub.renewal(limits.epoch))
 
   /** The roster as it was last told, in pages: those who come together are told the same. */
   let told: { readonly roster: Roster.Roster; readonly pages: ReadonlyArray<Protocol.Members> } | undefined
@@ -293,27 +294,29 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
   let held: ReadonlyArray<Item> = []
   /** When (ms) the last batch was done. */
   let rested = 0
-  const fiber = yield* Effect.gen(function* () {
-    while (true) {
-      yield* inbox.arrival
-      // What other sockets have brought by now goes into the same batch; while more keeps coming, so does that.
-      for (let turns = 0, size = 0; turns < turnsAtMost && inbox.size > size; turns++) {
-        size = inbox.size
-        yield* nextTurn
-      }
-      // A clock that was set back keeps nobody waiting.
-      yield* inbox.urgency(patience(hub.size) - Math.max(clock.unsafeCurrentTimeMillis() - rested, 0))
-      const items = inbox.take()
-      // Whatever becomes of what it said: a session that has ended is written nothing more.
-      for (const item of items) if (item._tag === "Lost") hub.remove(item.link)
-      const isRetry = items.some(({ _tag }) => _tag === "Retry")
-      if (isRetry) isRetryDue = false
-      const isRefused = held.length > 0 && !isRetry
-      const all = held.length > 0 ? [...held, ...items] : items
-      const refusedAgain = isRefused ? all : yield* turn(all)
-      held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
-      rested = clock.unsafeCurrentTimeMillis()
+  /** Deals with all that waits. A step of its own, so that nothing of it is held for as long as nothing more comes. */
+  const step = Effect.gen(function* () {
+    yield* inbox.arrival
+    // What other sockets have brought by now goes into the same batch; while more keeps coming, so does that.
+    for (let turns = 0, size = 0; turns < turnsAtMost && inbox.size > size; turns++) {
+      size = inbox.size
+      yield* nextTurn
     }
+    // A clock that was set back keeps nobody waiting.
+    yield* inbox.urgency(patience(hub.size) - Math.max(clock.unsafeCurrentTimeMillis() - rested, 0))
+    const items = inbox.take()
+    // Whatever becomes of what it said: a session that has ended is written nothing more.
+    for (const item of items) if (item._tag === "Lost") hub.remove(item.link)
+    const isRetry = items.some(({ _tag }) => _tag === "Retry")
+    if (isRetry) isRetryDue = false
+    const isRefused = held.length > 0 && !isRetry
+    const all = held.length > 0 ? [...held, ...items] : items
+    const refusedAgain = isRefused ? all : yield* turn(all)
+    held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
+    rested = clock.unsafeCurrentTimeMillis()
+  })
+  const fiber = yield* Effect.gen(function* () {
+    while (true) yield* step
   }).pipe(
     Effect.tapDefect((cause) => Effect.logFatal("the room has died", cause)),
     Effect.ensuring(

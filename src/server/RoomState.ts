@@ -15,7 +15,7 @@ import * as Membership from "./Membership.js"
 /** What a session asks of the room. */
 export type Command<L> =
   /** `network` is where it comes from, as Transport has it. */
-  | { readonly _tag: "Nick"; readonly link: L; readonly message: Protocol.Nick; readonly network: string }
+  | { readonly _tag: "Nick"; readonly link: L; readonly message: Protocol.Nick; readonly network: string | undefined }
   /** What it has said in a row. */
   | { readonly _tag: "Say"; readonly link: L; readonly messages: ReadonlyArray<Protocol.Say> }
   | { readonly _tag: "Leave"; readonly link: L }
@@ -212,7 +212,8 @@ const refused = <L>(
   known: Option.Option<Membership.Membership>
 ): Option.Option<Decision<L>> => {
   const isBanned = Option.exists(known, ({ banned }) => banned !== undefined)
-  if (isBanned || HashSet.has(state.barred, network)) return Option.some(turnAway(state, link, "banned"))
+  const isBarred = network !== undefined && HashSet.has(state.barred, network)
+  if (isBanned || isBarred) return Option.some(turnAway(state, link, "banned"))
   // A client that has not seen that it was kicked would be back at once: it is told, this once.
   const unseen = Option.filter(known, ({ kicked = 0 }) => message.after !== undefined && message.after < kicked)
   return Option.map(unseen, ({ kicked: _, ...told }) => {
@@ -259,7 +260,8 @@ const nick = <L>(state: State<L>, asking: Asking<L>, at: number): Decision<L> =>
     seats: HashMap.set(free.seats, link, Option.some(member)),
     links: HashMap.set(free.links, member, link),
     away: HashMap.remove(free.away, member),
-    networks: HashMap.set(free.networks, member, network)
+    networks:
+      network === undefined ? HashMap.remove(free.networks, member) : HashMap.set(free.networks, member, network)
   }
   const resume: Resume =
     message.log !== undefined && message.after !== undefined

@@ -18,11 +18,15 @@ import * as Protocol from "../domain/Protocol.js"
 import * as Wire from "../domain/Wire.js"
 import { damaged, Log, LogError, recentBounds } from "./Log.js"
 import { Membership, type TicketHash } from "./Membership.js"
+import * as Resealing from "./Resealing.js"
 import { type MemberRow, type Row, Store } from "./Store.js"
 import { type Bounds, Tail } from "./Tail.js"
 
 export interface Options {
-  /** The server keys of the room: the log is sealed under the first, and opened under all. */
+  /**
+   * The server keys of the room: the log is sealed under the first, and opened under all. What is under another is sealed
+   * anew for as long as the log is in use.
+   */
   readonly keys: Keys.Ring<Keys.ServerKey>
   /** What errors call the place where it is kept: the path of a file. Without one, "the log". */
   readonly name?: string
@@ -126,13 +130,14 @@ class Codec {
 const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", recent = recentBounds }: Options) {
   const store = yield* Store
   const { aside } = yield* EventLoop
-  const codec = new Codec(yield* Fernet, Arr.map(keys, Keys.logKey), store.id)
+  const logKeys = Arr.map(keys, Keys.logKey)
+  const codec = new Codec(yield* Fernet, logKeys, store.id)
 
   const refused = (what: string) => (refusal: Refusal) =>
     damaged(
       name,
       refusal === "sealed"
-        ? `${what} opens under none of the keys (it was changed, or a key that still opened it was taken out of the key file)`
+        ? `${what} opens under none of the keys (it was changed, or a key that still opened it was taken out of the key file: put it back)`
         : `${what} is not what was written there`
     )
 
@@ -191,6 +196,8 @@ const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", re
       if (Arr.isNonEmptyReadonlyArray(events)) tail.push(events)
     }
   }
+
+  yield* Effect.forkScoped(Resealing.run({ keys: logKeys, name }))
 
   return Log.of({
     id: store.id,
@@ -265,4 +272,4 @@ const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", re
 })
 
 /** A Log over the Store there is. */
-export const layer = (options: Options): Layer.Layer<Log, LogError, Store | Fernet> => Layer.effect(Log, make(options))
+export const layer = (options: Options): Layer.Layer<Log, LogError, Store | Fernet> => Layer.scoped(Log, make(options))

@@ -2,6 +2,8 @@
  * The server: a Layer among others. It takes connections from a Listener, keeps its room in a Log, and supervises a
  * fiber for each connection.
  */
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,9 +19,12 @@ import type * as Keys from "../domain/Keys.js"
 import type * as Protocol from "../domain/Protocol.js"
 import { Listener } from "../domain/Transport.js"
 import * as CatchUp from "./CatchUp.js"
+import { Connections } from "./Connections.js"
 import * as Limits from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
 import * as Moderation from "./Moderation.js"
+import { Rates } from "./Rates.js"
+import { Replays } from "./Replays.js"
 import * as Room from "./Room.js"
 import * as Session from "./Session.js"
 
@@ -32,6 +37,10 @@ const flushTime = "2 seconds"
 /** How often the log is looked through for what is older than it is to be kept. */
 const trimTime = "1 minute"
 
+/** How often it is looked through who has asked for something. */
+const sweepTime = "1 second"
+
+/** Beside the limits, each of which has a default. */
 export interface Options extends Partial<Limits.Limits> {
   /** The server keys of the room (`Keys.serverKeys` of a key file): whoever holds one of them is let in. */
   readonly keys: Keys.Ring<Keys.ServerKey>
@@ -39,6 +48,7 @@ export interface Options extends Partial<Limits.Limits> {
   readonly retain?: Duration.DurationInput
 }
 
+/** What there is to know of a running server, and what its operator can do. */
 export interface Shape {
   /** Where it listens. */
   readonly address: string
@@ -69,6 +79,7 @@ export interface Shape {
   readonly join: Effect.Effect<never>
 }
 
+/** A running server. */
 export class Server extends Context.Tag("fernet-chat/Server")<Server, Shape>() {}
 
 const named = ({ member, nick }: Protocol.Member): string => `${nick} (member ${member})`
@@ -85,6 +96,13 @@ const trim = Effect.fnUntraced(function* (retain: Duration.DurationInput) {
     Effect.zipRight(Effect.sleep(trimTime)),
     Effect.forever
   )
+})
+
+/** Forgets, for ever, who has asked for no more than it may: a connection that is gone must not be held for that. */
+const sweep = Effect.fnUntraced(function* (rates: Rates) {
+  const clock = yield* Effect.clock
+  const step = Effect.sync(() => rates.sweep(clock.unsafeCurrentTimeMillis()))
+  return yield* Effect.forever(Effect.zipRight(Effect.sleep(sweepTime), step))
 })
 
 /**
@@ -104,9 +122,17 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const runSession = yield* FiberSet.runtime(sessions)<Session.Services>().pipe(
     Effect.provide(Context.add(services, CatchUp.CatchUp, catchUp))
   )
-  const connections = new Session.Connections()
-  const context: Session.Context = { keys: options.keys, connections }
-  yield* Effect.forkIn(connections.watch(limits), roomScope)
+  const rates = new Rates(limits)
+  yield* Effect.forkIn(sweep(rates), roomScope)
+  const connections = new Connections(limits)
+  const context: Session.Context = {
+    keys: options.keys,
+    connections,
+    rates,
+    replays: new Replays(),
+    clock: yield* Effect.clock
+  }
+  yield* Effect.forkIn(connections.watch, roomScope)
 
   const accept = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -165,6 +191,15 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
 /** A server as a Layer: give it a Listener, a Log and a Fernet. Whoever must know when it dies waits for its `join`. */
 export const layer = (options: Options): Layer.Layer<Server, LogError, Listener | Log | Fernet> =>
   Layer.scoped(Server, make(options))
+
+/**
+ * The same with options that are each a Config, as `Limits.config` is for all limits at once:
+ * `Server.layerConfig(Config.map(Limits.config, (limits) => ({ keys, ...limits })))`.
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<Server, LogError | ConfigError, Listener | Log | Fernet> =>
+  Layer.scoped(Server, Effect.flatMap(Config.unwrap(options), make))
 
 /** Serves until it is interrupted. */
 export const run = (options: Options): Effect.Effect<never, LogError, Listener | Log | Fernet> =>

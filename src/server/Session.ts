@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer"
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -20,91 +20,24 @@ import type * as Protocol from "../domain/Protocol.js"
 import * as Transport from "../domain/Transport.js"
 import * as Wire from "../domain/Wire.js"
 import { CatchUp } from "./CatchUp.js"
+import type { Connections } from "./Connections.js"
 import { Downlink } from "./Downlink.js"
 import * as History from "./History.js"
-import type { Limits } from "./Limits.js"
+import type { Rates } from "./Rates.js"
+import type { Replays } from "./Replays.js"
 import * as Room from "./Room.js"
 
 /** How long a client may take to read what was written before its Bye. */
 const drainTime = "5 seconds"
-
-/** How often (ms) connections are looked through for silent ones, and how many of those are written to in a row. */
-const lookTime = 1_000
-const writesAtOnce = 32
-
-/** The limits that {@link Connections.watch} keeps. */
-type Silence = Pick<Limits, "opening" | "pingAfter" | "silentAfter">
-
-/** The connections of a server, so that they can be told of its end, and those that say nothing be found. */
-export class Connections {
-  /** Each with its downlink; one that has not shown who it is with the time (ms) that it has been here. */
-  private readonly open = new Map<Transport.Transport, Downlink | number>()
-  private isClosing = false
-
-  /** A connection that has not shown who it is. */
-  add(transport: Transport.Transport): void {
-    this.open.set(transport, 0)
-    if (this.isClosing) transport.stopReading()
-  }
-
-  /** It has shown who it is. */
-  identify(transport: Transport.Transport, link: Downlink): void {
-    this.open.set(transport, link)
-    if (this.isClosing) link.bye("shutdown")
-  }
-
-  /** It has ended; its downlink, if it had come that far. */
-  remove(transport: Transport.Transport): Downlink | undefined {
-    const link = this.open.get(transport)
-    this.open.delete(transport)
-    return typeof link === "number" ? undefined : link
-  }
-
-  /** Says Bye to all, now and later; whoever has not shown who it is is closed without a word. */
-  shutDown(): void {
-    this.isClosing = true
-    for (const [transport, link] of this.open) {
-      if (typeof link === "number") transport.stopReading()
-      else link.bye("shutdown")
-    }
-  }
-
-  /**
-   * Looks after those that say nothing, for ever. One fiber counts for all, so that ten thousand who are idle cost a loop
-   * over them and no timers; it counts its own turns, so that nobody is to blame for time in which the server stood still.
-   */
-  watch(limits: Silence): Effect.Effect<never> {
-    return Effect.gen(this, function* () {
-      const { turn } = yield* EventLoop
-      const opening = Duration.toMillis(limits.opening)
-      const patience = {
-        pingAfter: Duration.toMillis(limits.pingAfter),
-        silentAfter: Duration.toMillis(limits.silentAfter)
-      }
-      while (true) {
-        yield* Effect.sleep(lookTime)
-        const at = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-        let writes = 0
-        for (const [transport, link] of this.open) {
-          if (typeof link === "number") {
-            this.open.set(transport, link + lookTime)
-            if (link + lookTime >= opening) transport.stopReading()
-          } else if (link.wait(lookTime, at, patience)) {
-            writes += 1
-            // Those who talk do not wait for a crowd that does not.
-            if (writes % writesAtOnce === 0) yield* turn
-          }
-        }
-      }
-    })
-  }
-}
 
 /** What a session needs beside its connection. */
 export interface Context {
   /** The server keys: whoever holds one of them is let in. */
   readonly keys: Keys.Ring<Keys.ServerKey>
   readonly connections: Connections
+  readonly rates: Rates
+  readonly replays: Replays
+  readonly clock: Clock.Clock
 }
 
 const ended = () => new Transport.TransportError({ reason: "lost", message: "it ended before it had said who it is" })
@@ -115,10 +48,26 @@ interface Asked {
   readonly fetches: ReadonlyArray<Protocol.Fetch>
   readonly isAnswered: boolean
   readonly fault: Fault | undefined
+  /** How long (ms) to read nothing more, and the lines that wait for that. */
+  readonly pause: number
+  readonly rest: ReadonlyArray<string>
 }
 
-/** Reads frames that have come. A frame is whole before any of it takes effect, so a fault in one spares those before. */
-const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string>): Asked => {
+/** What is counted against a member's rate: all that the Room or the log has to work for. */
+const isCounted = ({ _tag }: Protocol.ClientMessage): boolean => _tag === "Say" || _tag === "Nick" || _tag === "Fetch"
+
+const nothing: ReadonlyArray<string> = []
+
+/**
+ * Reads frames that have come, until `charge` says that there were too many. A frame is whole before any of it takes
+ * effect, so a fault in one spares those before.
+ */
+const read = (
+  link: Downlink,
+  reader: Wire.UpReader,
+  lines: ReadonlyArray<string>,
+  charge: (count: number) => number
+): Asked => {
   const commands: Array<Room.Command> = []
   const fetches: Array<Protocol.Fetch> = []
   let said: Array<Protocol.Say> = []
@@ -127,11 +76,11 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
     if (said.length > 0) commands.push({ _tag: "Say", link, messages: said })
     said = []
   }
-  const asked = (fault?: Fault): Asked => {
+  const asked = (fault?: Fault, pause = 0, rest = nothing): Asked => {
     flush()
-    return { commands, fetches, isAnswered, fault }
+    return { commands, fetches, isAnswered, fault, pause, rest }
   }
-  for (const text of lines) {
+  for (const [index, text] of lines.entries()) {
     const frame = reader.read(text)
     if (Either.isLeft(frame)) return asked(frame.left)
     const { messages } = frame.right
@@ -164,6 +113,8 @@ const read = (link: Downlink, reader: Wire.UpReader, lines: ReadonlyArray<string
           break
       }
     }
+    const pause = charge(messages.filter(isCounted).length)
+    if (pause > 0) return asked(undefined, pause, lines.slice(index + 1))
   }
   return asked()
 }
@@ -180,7 +131,8 @@ class Talk {
     private readonly transport: Transport.Transport,
     private readonly link: Downlink,
     private readonly reader: Wire.UpReader,
-    private readonly room: Room.Room["Type"]
+    private readonly room: Room.Room["Type"],
+    private readonly context: Context
   ) {}
 
   /**
@@ -198,16 +150,22 @@ class Talk {
     const { link, reader, transport } = this
     if (lines.length === 0 || link.isClosed) return Effect.void
     link.heard()
-    const { commands, fault, fetches, isAnswered } = read(link, reader, lines)
+    const asked = read(link, reader, lines, (count) => this.charge(count))
+    const { commands, fault, fetches, isAnswered, pause, rest } = asked
     return Effect.flatMap(this.ask(commands), () => {
-      if (fetches.length === 0 && fault === undefined && !isAnswered) return this.rest
+      if (fetches.length === 0 && fault === undefined && !isAnswered && pause === 0) return this.rest
       return Effect.forEach(fetches, (fetch) => History.answer(link, fetch), { discard: true }).pipe(
         Effect.zipRight(fault ?? Effect.void),
-        // Whoever asks for answers and does not read them is read no further.
-        Effect.zipRight(Effect.raceFirst(transport.drained, link.closed)),
-        Effect.zipRight(this.rest)
+        // Whoever asks for answers and does not read them is read no further, nor who asks too fast.
+        Effect.zipRight(Effect.raceFirst(Effect.delay(transport.drained, pause), link.closed)),
+        Effect.zipRight(Effect.suspend(() => (rest.length > 0 ? this.hear(rest) : this.rest)))
       )
     })
+  }
+
+  private charge(count: number): number {
+    const { context, link } = this
+    return context.rates.charge(link.member ?? link, count, context.clock.unsafeCurrentTimeMillis())
   }
 
   private ask(commands: ReadonlyArray<Room.Command>): Effect.Effect<void> {
@@ -225,7 +183,8 @@ class Talk {
  * Shakes hands and waits for the first frame to open; no Talk where that is all. Up to the first frame everything may be
  * a replay, and only one under fresh keys shows who is there.
  */
-const greet = Effect.fnUntraced(function* (transport: Transport.Transport, { connections, keys }: Context) {
+const greet = Effect.fnUntraced(function* (transport: Transport.Transport, context: Context) {
+  const { connections, keys, replays } = context
   const { aside } = yield* EventLoop
   const fernet = yield* Fernet
   const room = yield* Room.Room
@@ -236,13 +195,14 @@ const greet = Effect.fnUntraced(function* (transport: Transport.Transport, { con
   const [hello] = yield* transport.next
   if (hello === undefined) return yield* ended()
   yield* aside
-  const answer = yield* Handshake.respond(keys, hello, (yield* Entropy).bytes(32))
-  transport.write(Buffer.from(`${answer.line}\n`))
-  if (Option.isNone(answer.session)) {
-    const refused = Effect.logInfo("refused: it speaks no version known here")
-    yield* Effect.annotateLogs(refused, "from", transport.address)
-    return undefined
+  if (replays.has(hello)) {
+    connections.refuse("a recording", transport)
+    return yield* ended()
   }
+  const answer = yield* Handshake.respond(keys, hello, (yield* Entropy).bytes(32))
+  replays.add(hello)
+  transport.write(Buffer.from(`${answer.line}\n`))
+  if (Option.isNone(answer.session)) return connections.refuse("it speaks no version known here", transport)
   const { down, up } = answer.session.value
   const reader = new Wire.UpReader(fernet, up)
   const [opening] = yield* transport.next
@@ -251,13 +211,15 @@ const greet = Effect.fnUntraced(function* (transport: Transport.Transport, { con
 
   transport.trust()
   const link = new Downlink(transport, new Wire.Writer(fernet, down), catchUp.start)
-  connections.identify(transport, link)
+  if (!connections.identify(transport, link)) return yield* ended()
+  // There is no place for it.
+  if (link.isClosed) return undefined
   const { messages } = yield* reader.decode(plaintext)
   if (messages.length !== 1 || messages[0]._tag !== "Nick") {
     return yield* new Fault({ rule: "order", detail: "the first frame is one Nick" })
   }
   yield* room.submit([{ _tag: "Nick", link, message: messages[0], network: link.network }])
-  return new Talk(transport, link, reader, room)
+  return new Talk(transport, link, reader, room, context)
 })
 
 /** All that a client has to say. */
@@ -267,24 +229,27 @@ const converse = (transport: Transport.Transport, context: Context) =>
 type End = Exit.Exit<void, Effect.Effect.Error<ReturnType<typeof converse>>>
 
 /** Tells the operator why a connection has ended, where there is anything to tell. */
-const report = (end: End): Effect.Effect<void> => {
+const report = (transport: Transport.Transport, { connections }: Context, end: End): Effect.Effect<void> => {
   if (Exit.isSuccess(end) || Cause.isInterruptedOnly(end.cause)) return Effect.void
   const failure = Cause.failureOption(end.cause)
   if (Option.isNone(failure)) return Effect.logError("a session has died", end.cause)
   switch (failure.value._tag) {
     case "HandshakeError":
-      return Effect.logInfo("refused: wrong key, or not a chat client")
-    case "Fault":
-      return Effect.logInfo(`refused: ${failure.value.message}`)
+      return Effect.sync(() => connections.refuse("wrong key, or not a chat client", transport))
+    case "Fault": {
+      const { message } = failure.value
+      const refusal = connections.find(transport) === undefined ? "wrong key, or not a chat client" : "broke a rule"
+      return Effect.sync(() => connections.refuse(refusal, transport, message))
+    }
     case "TransportError":
       return Effect.logDebug(`lost: ${failure.value.message}`)
   }
 }
 
-/** Takes leave of a client, whatever the reason. */
-const part = Effect.fnUntraced(function* (transport: Transport.Transport, { connections }: Context, end: End) {
-  const link = connections.remove(transport)
-  yield* report(end)
+/** Takes leave of a client, whatever the reason. It counts as a connection until that is done. */
+const part = Effect.fnUntraced(function* (transport: Transport.Transport, context: Context, end: End) {
+  yield* report(transport, context, end)
+  const link = context.connections.find(transport)
   let isOrderly = Exit.isSuccess(end)
   if (link !== undefined) {
     if (Exit.isFailure(end) && Option.exists(Cause.failureOption(end.cause), ({ _tag }) => _tag === "Fault")) {
@@ -308,6 +273,7 @@ export const run = (transport: Transport.Transport, context: Context, scope: Sco
   const leave = (end: End) =>
     part(transport, context, end).pipe(
       Effect.annotateLogs("from", transport.address),
+      Effect.ensuring(Effect.sync(() => context.connections.remove(transport))),
       Effect.ensuring(Scope.close(scope, end))
     )
   // What is around the conversation is held for as long as that lasts: it is little, and what begins it is not in it.

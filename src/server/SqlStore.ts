@@ -19,7 +19,7 @@ import { Entropy } from "../domain/Entropy.js"
 import * as Protocol from "../domain/Protocol.js"
 import { damaged, LogError, makeId } from "./Log.js"
 import * as Sqlite from "./Sqlite.js"
-import { MemberRow, Row, Store } from "./Store.js"
+import { MemberRow, type Resealed, Row, Store } from "./Store.js"
 
 export interface Options {
   /** The database; made, for its owner alone, where there is none. */
@@ -172,12 +172,14 @@ const prepare = Effect.fn("SqlStore.prepare")(function* ({ file, maxBytes }: Opt
   }
 })
 
-/** The hot path: statements prepared once. Where one fails, nothing of the transaction is kept. */
-const committer = (database: Sqlite.Sqlite["database"]) => {
+/** What writes: statements prepared once. Where one fails, nothing of the transaction is kept. */
+const writer = (database: Sqlite.Sqlite["database"]) => {
   const insert = database.prepare("INSERT INTO batches (first, last, token) VALUES (?, ?, ?)")
   const upsert = database.prepare(
     "INSERT INTO members (ticket, token) VALUES (?, ?) ON CONFLICT (ticket) DO UPDATE SET token = excluded.token"
   )
+  const resealRow = database.prepare("UPDATE batches SET token = ? WHERE first = ? AND token = ?")
+  const resealMember = database.prepare("UPDATE members SET token = ? WHERE ticket = ? AND token = ?")
   const begin = database.prepare("BEGIN IMMEDIATE")
   const end = database.prepare("COMMIT")
   const rollback = () => {
@@ -188,17 +190,28 @@ const committer = (database: Sqlite.Sqlite["database"]) => {
       // What made it necessary is what is told; the next commit tries again.
     }
   }
-  return (rows: ReadonlyArray<Row>, members: ReadonlyArray<MemberRow>) => {
+  const transact = (write: () => void) => {
     rollback()
     begin.run()
     try {
-      for (const { first, last, token } of rows) insert.run(first, last, token)
-      for (const { ticket, token } of members) upsert.run(ticket, token)
+      write()
       end.run()
     } catch (error) {
       rollback()
       throw error
     }
+  }
+  return {
+    commit: (rows: ReadonlyArray<Row>, members: ReadonlyArray<MemberRow>) =>
+      transact(() => {
+        for (const { first, last, token } of rows) insert.run(first, last, token)
+        for (const { ticket, token } of members) upsert.run(ticket, token)
+      }),
+    reseal: (rows: ReadonlyArray<Resealed<Row>>, members: ReadonlyArray<Resealed<MemberRow>>) =>
+      transact(() => {
+        for (const { first, token, was } of rows) resealRow.run(token, first, was)
+        for (const { ticket, token, was } of members) resealMember.run(token, ticket, was)
+      })
   }
 }
 
@@ -223,7 +236,7 @@ export const make = Effect.fn("SqlStore.make")(function* (options: Options) {
   const [id] = yield* ids(sql`SELECT id FROM log`)
   if (id === undefined) return yield* damaged(file, "it has no id")
 
-  const commit = committer(database)
+  const { commit, reseal } = writer(database)
   return Store.of({
     id: id.id,
     bounds: Effect.map(
@@ -237,6 +250,7 @@ export const make = Effect.fn("SqlStore.make")(function* (options: Options) {
     members: members(sql`SELECT ticket, token FROM members`),
     // In one synchronous step: no read comes between.
     commit: (rows, members) => Effect.try({ try: () => commit(rows, members), catch: sqlError(file) }),
+    reseal: (rows, members) => Effect.try({ try: () => reseal(rows, members), catch: sqlError(file) }),
     rows: (after, limit) =>
       rows(sql`SELECT first, last, token FROM batches
         WHERE first >= coalesce((SELECT max(first) FROM batches WHERE first <= ${after + 1}), 0) AND last > ${after}

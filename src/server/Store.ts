@@ -17,6 +17,9 @@ export type Row = typeof Row.Type
 export const MemberRow = Schema.Struct({ ticket: Schema.String, token: Schema.String })
 export type MemberRow = typeof MemberRow.Type
 
+/** A row or a member that gets another token, in place of the one that it has. */
+export type Resealed<Sealed extends { readonly token: string }> = Sealed & { readonly was: string }
+
 export class Store extends Context.Tag("fernet-chat/Store")<
   Store,
   {
@@ -28,6 +31,11 @@ export class Store extends Context.Tag("fernet-chat/Store")<
     readonly members: Effect.Effect<ReadonlyArray<MemberRow>, LogError>
     /** Makes rows and members durable, all of it or nothing. A member replaces the one with its ticket. */
     readonly commit: (rows: ReadonlyArray<Row>, members: ReadonlyArray<MemberRow>) => Effect.Effect<void, LogError>
+    /** Puts tokens in place of others, all of it or nothing. What has another token by now, or is gone, is left so. */
+    readonly reseal: (
+      rows: ReadonlyArray<Resealed<Row>>,
+      members: ReadonlyArray<Resealed<MemberRow>>
+    ) => Effect.Effect<void, LogError>
     /** At most `limit` rows in order, from the one that holds `after + 1` on, or from the oldest when that is later. */
     readonly rows: (after: Protocol.Position, limit: number) => Effect.Effect<ReadonlyArray<Row>, LogError>
     /** Drops the rows that hold nothing beyond `last`, but never the newest row. */

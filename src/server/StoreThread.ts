@@ -4,7 +4,7 @@
  */
 import type * as Protocol from "../domain/Protocol.js"
 import type { LogError } from "./Log.js"
-import type { MemberRow, Row } from "./Store.js"
+import type { MemberRow, Resealed, Row } from "./Store.js"
 
 /** What the thread is started with. */
 export interface Start {
@@ -17,6 +17,11 @@ export type Request =
   | { readonly _tag: "Bounds" }
   | { readonly _tag: "Members" }
   | { readonly _tag: "Commit"; readonly rows: ReadonlyArray<Row>; readonly members: ReadonlyArray<MemberRow> }
+  | {
+      readonly _tag: "Reseal"
+      readonly rows: ReadonlyArray<Resealed<Row>>
+      readonly members: ReadonlyArray<Resealed<MemberRow>>
+    }
   | { readonly _tag: "Rows"; readonly after: Protocol.Position; readonly limit: number }
   | { readonly _tag: "Drop"; readonly last: Protocol.Position }
   | { readonly _tag: "Close" }

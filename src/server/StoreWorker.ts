@@ -36,6 +36,8 @@ const operation = (store: Store["Type"], request: Exclude<Request, { _tag: "Clos
       return store.members
     case "Commit":
       return store.commit(request.rows, request.members)
+    case "Reseal":
+      return store.reseal(request.rows, request.members)
     case "Rows":
       return store.rows(request.after, request.limit)
     case "Drop":

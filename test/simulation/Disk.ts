@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Base64Url from "../../src/domain/Base64Url.js"
 import * as Protocol from "../../src/domain/Protocol.js"
 import { LogError } from "../../src/server/Log.js"
-import { type MemberRow, type Row, Store } from "../../src/server/Store.js"
+import { type MemberRow, type Resealed, type Row, Store } from "../../src/server/Store.js"
 import { Dice } from "./Dice.js"
 
 /** Whoever works on a disk: when it is killed, its tasks are not done any more. */
@@ -101,6 +101,7 @@ export class ServerDisk {
       ),
       members: work(() => Either.right(Array.from(this.members.values()))),
       commit: (rows, members) => work(() => this.commit(rows, members)),
+      reseal: (rows, members) => work(() => this.reseal(rows, members)),
       rows: (after, limit) => work(() => Either.right(this.read(after, limit))),
       drop: (last) => work(() => this.drop(last))
     })
@@ -122,6 +123,21 @@ export class ServerDisk {
     }
     this.rows = [...this.rows, ...rows]
     this.members = new Map([...this.members, ...members.map((member) => [member.ticket, member] as const)])
+    return Either.void
+  }
+
+  private reseal(
+    rows: ReadonlyArray<Resealed<Row>>,
+    members: ReadonlyArray<Resealed<MemberRow>>
+  ): Either.Either<void, LogError> {
+    if (this.medium.trouble === "full") return Either.left(full)
+    const tokens = new Map([...rows, ...members].map(({ token, was }) => [was, token]))
+    const anew = <A extends MemberRow | Row>(sealed: A): A => ({
+      ...sealed,
+      token: tokens.get(sealed.token) ?? sealed.token
+    })
+    this.rows = this.rows.map(anew)
+    this.members = new Map(Array.from(this.members, ([ticket, member]) => [ticket, anew(member)] as const))
     return Either.void
   }
 

@@ -72,6 +72,8 @@ class Way {
   private readonly received = new Bytes()
   /** Bytes that the two systems hold, which is bounded. */
   private held = 0
+  /** Bytes that its system has taken from the writer. */
+  private moved = 0
   private pumping = false
   private arrived = 0
   /** What the writer may still do: `ended` it will write no more, `broken` nobody will take what it writes. */
@@ -99,6 +101,10 @@ class Way {
       this.fill()
     }
     return this.unsent.size
+  }
+
+  get stalledAt(): number | undefined {
+    return this.unsent.size > 0 ? this.moved : undefined
   }
 
   /** Nothing more will be written; the end follows what was. */
@@ -191,6 +197,7 @@ class Way {
     if (bytes.length > 0) {
       this.sending.push(bytes)
       this.held += bytes.length
+      this.moved += bytes.length
     }
     if (this.unsent.size === 0) this.changed.notify()
     this.pump()
@@ -257,9 +264,13 @@ class End {
 
   /** Each client's machine is in a network of its own. */
   transport(address: string): Transport.Transport {
+    const { outgoing } = this
     return Transport.make({
       address,
-      network: address,
+      network: undefined,
+      get stalledAt() {
+        return outgoing.stalledAt
+      },
       read: this.incoming.read,
       stopReading: () => this.incoming.stopReading(),
       write: (bytes) => this.outgoing.write(bytes),

@@ -10,6 +10,7 @@ import { Log, type LogError } from "../../src/server/Log.js"
 import * as SealedLog from "../../src/server/SealedLog.js"
 import * as Checker from "./Checker.js"
 import { ClientHost } from "./ClientHost.js"
+import { Dice } from "./Dice.js"
 import { atOnce, ClientDisk, Medium, type ServerDisk } from "./Disk.js"
 import * as Faults from "./Faults.js"
 import * as History from "./History.js"
@@ -19,7 +20,21 @@ import { ServerHost } from "./ServerHost.js"
 import { World } from "./World.js"
 
 const roomKeys: Keys.Ring<Keys.RoomKey> = [Keys.fromBytes<"room">(new Uint8Array(32).fill(7))]
-const serverKeys: Keys.Ring<Keys.ServerKey> = [Keys.serverKey(roomKeys[0])]
+const serverKey = Keys.serverKey(roomKeys[0])
+/** One that nobody joins with; the server has it beside the other where its key changes. */
+const secondKey = Keys.serverKey(Keys.fromBytes<"room">(new Uint8Array(32).fill(8)))
+const serverKeys: Keys.Ring<Keys.ServerKey> = [serverKey, secondKey]
+
+/**
+ * The keys of each start of a server. In one run of four they change places every time, so that a log that is being
+ * brought under one of them meets all that may happen to a server. Decided by dice of their own: the other runs are as
+ * they would be without it.
+ */
+const keysOf = (seed: number): (() => Keys.Ring<Keys.ServerKey>) => {
+  if (new Dice(2 ** 40 + seed).chance(0.75)) return () => [serverKey]
+  let starts = 0
+  return () => (starts++ % 2 === 0 ? [serverKey, secondKey] : [secondKey, serverKey])
+}
 
 /** No two of them look alike. */
 const names = ["ada", "bob", "cleo", "dora", "emil"]
@@ -107,12 +122,16 @@ export const run = ({ listen, mutant = {}, seed }: Options): Result => {
     mutant,
     recent: dice.scale(1, 1_000),
     maxBudget,
+    keys: keysOf(seed),
     server: {
-      keys: serverKeys,
       history: dice.scale(5, 100),
       maxUnsent: dice.scale(500, 50_000),
       queue: dice.scale(4, 1_024),
       grace: dice.scale(500, 30_000),
+      epoch: dice.scale(500, 60_000),
+      burst: dice.scale(5, 200),
+      rate: dice.scale(2, 200),
+      slowAfter: dice.scale(2_000, 30_000),
       ...(dice.chance(0.2) ? { retain: dice.scale(5_000, 60_000) } : {})
     }
   })

@@ -19,7 +19,9 @@ import { Process } from "./Process.js"
 import type { World } from "./World.js"
 
 export interface Options {
-  readonly server: Server.Options
+  readonly server: Omit<Server.Options, "keys">
+  /** The keys that the server is started with, each time it is. */
+  readonly keys: () => Server.Options["keys"]
   /** How many of the newest events the log has in memory: few, so that sessions have to read them. */
   readonly recent: number
   /** What stands between the right services and those that use them, if anything. */
@@ -69,15 +71,16 @@ export class ServerHost {
     world.note(`${process.name} starts on log ${this.disk.id}`)
     network.isDark = false
     this.process = process
+    const keys = options.keys()
     const services = Layer.mergeAll(
-      this.log().pipe(Layer.provide(this.disk.layer(process)), Layer.provideMerge(Fernet.layer)),
+      this.log(keys).pipe(Layer.provide(this.disk.layer(process)), Layer.provideMerge(Fernet.layer)),
       network.layerListener(process)
     )
     process.onKill(() => {
       this.process = undefined
       this.server = undefined
     })
-    const main = Effect.flatMap(Server.make(options.server), (server) => {
+    const main = Effect.flatMap(Server.make({ ...options.server, keys }), (server) => {
       this.server = server
       return server.join
     })
@@ -139,8 +142,8 @@ export class ServerHost {
   }
 
   /** A log over the store there is; what it does not have in memory takes its time to read. */
-  private log(): Layer.Layer<Log, LogError, Store | Fernet.Fernet> {
-    const { mutant, recent, server } = this.options
+  private log(keys: Server.Options["keys"]): Layer.Layer<Log, LogError, Store | Fernet.Fernet> {
+    const { mutant, recent } = this.options
     const { log: change = identity, store = identity } = mutant
     const slow = (log: Log["Type"]): Log["Type"] => ({
       ...log,
@@ -152,7 +155,7 @@ export class ServerHost {
       Log,
       Effect.map(Log, (log) => change(slow(log)))
     ).pipe(
-      Layer.provide(SealedLog.layer({ keys: server.keys, recent: { events: recent, bytes: 1024 * 1024 } })),
+      Layer.provide(SealedLog.layer({ keys, recent: { events: recent, bytes: 1024 * 1024 } })),
       Layer.provide(Layer.effect(Store, Effect.map(Store, store)))
     )
   }

@@ -20,7 +20,7 @@ export class Network extends Context.Tag("test/Network")<
     /** Starts a server on this log, in place of the one there was; closing its scope shuts it down. */
     readonly serve: (
       log: Log.Log["Type"],
-      limits?: Partial<Omit<Server.Options, "keys">>
+      options?: Partial<Server.Options>
     ) => Effect.Effect<Scope.CloseableScope, Log.LogError>
     /** The newest server. */
     readonly server: Effect.Effect<Server.Shape>
@@ -53,11 +53,11 @@ export const layer: Layer.Layer<Network | Transport.Dialer> = Layer.scopedContex
       })
     }).pipe(
       Context.add(Network, {
-        serve: (log, limits) =>
+        serve: (log, options) =>
           Effect.gen(function* () {
             const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
             memory = yield* Layer.buildWithScope(TransportMemory.layer, outer)
-            const server = Server.layer({ keys: Room.serverKeys, ...limits }).pipe(
+            const server = Server.layer({ keys: Room.serverKeys, ...Room.unlimited, ...options }).pipe(
               Layer.provide([Layer.succeedContext(memory), Fernet.layer])
             )
             const built = yield* Layer.buildWithScope(server, scope).pipe(Effect.provide(Context.make(Log.Log, log)))

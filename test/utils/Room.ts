@@ -46,10 +46,19 @@ export const settle = Effect.repeat(Effect.zipRight(turn, Effect.repeat(Effect.y
 export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, done: (seen: A) => boolean): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.zipRight(turn, look), (seen) => (done(seen) ? Effect.succeed(seen) : eventually(look, done)))
 
+/** A crowd on one machine that talks as fast as it can: what no limit on numbers and rates is in the way of. */
+export const unlimited = {
+  halfOpen: Number.POSITIVE_INFINITY,
+  halfOpenPerAddress: Number.POSITIVE_INFINITY,
+  connectionsPerAddress: Number.POSITIVE_INFINITY,
+  rate: Number.POSITIVE_INFINITY
+}
+
 interface Options {
   readonly transport?: Layer.Layer<Transport.Listener | Transport.Dialer, Transport.TransportError>
   readonly log?: Layer.Layer<Log.Log>
   readonly fernet?: Layer.Layer<Fernet.Fernet>
+  /** What differs from the standard; numbers and rates are {@link unlimited} unless given. */
   readonly limits?: Partial<Omit<Server.Options, "keys">>
   /** Those of the test's room unless others are given. */
   readonly keys?: Keys.Ring<Keys.ServerKey>
@@ -57,7 +66,7 @@ interface Options {
 
 /** A server of the test's room, what it is made of, and the way to it. */
 export const layer = (options?: Options) =>
-  Server.layer({ keys: options?.keys ?? serverKeys, ...options?.limits }).pipe(
+  Server.layer({ keys: options?.keys ?? serverKeys, ...unlimited, ...options?.limits }).pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         options?.transport ?? transports.memory,

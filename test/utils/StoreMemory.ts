@@ -31,6 +31,16 @@ export const make = Effect.map(Entropy, (entropy) => {
           disk.rows.push(...rows)
           for (const member of members) disk.members.set(member.ticket, member)
         }),
+      reseal: (rows, members) =>
+        Effect.sync(() => {
+          for (const { was, ...row } of rows) {
+            const at = disk.rows.findIndex(({ first, token }) => first === row.first && token === was)
+            if (at >= 0) disk.rows[at] = row
+          }
+          for (const { was, ...member } of members) {
+            if (disk.members.get(member.ticket)?.token === was) disk.members.set(member.ticket, member)
+          }
+        }),
       rows: (after, limit) => Effect.sync(() => disk.rows.filter(({ last }) => last > after).slice(0, limit)),
       drop: (last) =>
         Effect.sync(() => {

@@ -3,6 +3,7 @@
  * it.
  */
 import type { Entry, Unreadable } from "../Entry.js"
+import type { Trouble } from "../Presence.js"
 
 // C0 and C1 controls, DEL, line and paragraph separators, and the controls that reorder text.
 const harmful = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
@@ -82,6 +83,9 @@ export const format = (entry: Entry, layout: (text: string) => string, look: Loo
 
 /** What is said of a lost connection, once, until there is one again. */
 export const reconnecting = "reconnecting …"
+
+/** What is said of the connection. */
+export const trouble = (trouble: Trouble): string => (trouble._tag === "Lost" ? reconnecting : trouble.message)
 
 const two = (value: number): string => String(value).padStart(2, "0")
 

@@ -178,7 +178,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
   const obey = Commands.make({ client, page, style, clear, quit: Deferred.succeed(quit, undefined) })
   const typing = Effect.zipRight(Stream.runForEach(keys, press), Queue.offer(inputs, { _tag: "Quit" }))
   const obeying = Stream.runDrain(Stream.mapEffect(Stream.fromQueue(inputs), obey, { concurrency: "unbounded" }))
-  const losing = Stream.runForEach(Presence.losses(client), () => page.note(Display.reconnecting))
+  const troubling = Stream.runForEach(Presence.troubles(client), (trouble) => page.note(Display.trouble(trouble)))
   // While there is no connection the seconds to the next try are counted.
   const counting = client.status.changes.pipe(
     Stream.flatMap(({ _tag }) => (_tag === "Reconnecting" ? Stream.tick("1 second") : Stream.succeed(undefined)), {
@@ -187,7 +187,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
     Stream.runForEach(() => Effect.sync(() => changed.unsafeOpen()))
   )
   const leaving = Effect.zipRight(Deferred.await(quit), client.leave)
-  const parts = [typing, obeying, losing, counting, leaving, Effect.forever(drawing)]
+  const parts = [typing, obeying, troubling, counting, leaving, Effect.forever(drawing)]
   // The entries end when the member has left, and fail when the session ends otherwise.
   const showing = Stream.runForEach(client.events, page.take)
   yield* Effect.raceFirst(

@@ -115,7 +115,7 @@ export const run = Effect.fn("Plain.run")(function* <E, E2>(
       { since, begun, tell }
     )
   )
-  yield* Effect.fork(Stream.runForEach(Presence.losses(client), () => problem(Display.reconnecting)))
+  yield* Effect.fork(Stream.runForEach(Presence.troubles(client), (trouble) => problem(Display.trouble(trouble))))
 
   const refuse = (line: Lines.Line, why: string) =>
     Effect.zipRight(

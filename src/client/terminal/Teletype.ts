@@ -42,13 +42,13 @@ export const run = Effect.fn("Teletype.run")(function* ({ input, output }: Termi
     Stream.runDrain,
     Effect.zipRight(Deferred.succeed(quit, undefined))
   )
-  const losing = Stream.runForEach(Presence.losses(client), () => page.note(Display.reconnecting))
+  const troubling = Stream.runForEach(Presence.troubles(client), (trouble) => page.note(Display.trouble(trouble)))
   const leaving = Effect.zipRight(Deferred.await(quit), client.leave)
   yield* Effect.forEach(options.greeting, page.note, { discard: true })
   // Nothing stays open here: whoever comes and goes is told at once.
   const showing = Stream.runForEach(client.events, (entry) => Effect.zipRight(page.take(entry), page.show()))
   yield* Effect.raceFirst(
     showing,
-    Effect.zipRight(Effect.all([typing, losing, leaving], { concurrency: "unbounded", discard: true }), Effect.never)
+    Effect.zipRight(Effect.all([typing, troubling, leaving], { concurrency: "unbounded", discard: true }), Effect.never)
   )
 })

@@ -44,6 +44,23 @@ const joinFitting = (parts: ReadonlyArray<string>, columns: number): string => {
   return Cells.cut(parts[0] ?? "", columns)
 }
 
+type Reconnecting = Extract<Status, { readonly _tag: "Reconnecting" }>
+
+/** In short why there is no connection, where that says more than that there is none. */
+const reasons: Partial<Record<Reconnecting["reason"], string>> = {
+  "wrong-key": "not let in: is the key still right?",
+  unreachable: "the server cannot be reached",
+  silent: "nothing was heard",
+  full: "the server is full",
+  slow: "this connection was too slow",
+  shutdown: "the server was shut down"
+}
+
+const reasonOf = (status: Status): ReadonlyArray<string> => {
+  const reason = status._tag === "Reconnecting" ? reasons[status.reason] : undefined
+  return reason === undefined ? [] : [reason]
+}
+
 const connection = (status: Status, now: number): string => {
   switch (status._tag) {
     case "Online":
@@ -73,7 +90,7 @@ export const frame = (model: Model, style: Style, { columns, rows }: Size, now: 
   const length = Array.from(text).length
   const parts = [
     ...(length > nearLimit ? [`${length} of ${Seal.maxText} characters`] : []),
-    ...(status._tag === "Online" ? [] : [connection(status, now)]),
+    ...(status._tag === "Online" ? [] : [connection(status, now), ...reasonOf(status)]),
     `${model.count} here`,
     room,
     `you are ${Display.harmless(model.nick)}`,

@@ -1,0 +1,25 @@
+/** The entry of the command: runs what src/cli.ts says for this process. */
+import * as Command from "@effect/cli/Command"
+import * as Effect from "effect/Effect"
+import packageJson from "../../package.json" with { type: "json" }
+import { argv, chat } from "../cli.js"
+import * as Completions from "./Completions.js"
+import * as Edge from "./Edge.js"
+import { terminal } from "./Process.js"
+
+const cli = Command.run(chat, { name: "fernet-chat", version: packageJson.version, executable: "chat" })
+
+/** What `chat` alone stands for: on a terminal the user is asked, elsewhere it is help. */
+const choose = (on: typeof terminal) =>
+  on === undefined
+    ? Effect.succeed("--help")
+    : Effect.flatMap(
+        Effect.promise(() => import("./Choose.js")),
+        (Choose) => Choose.choose(on)
+      )
+
+const main = Effect.catchTag(cli(argv), "Alone", () =>
+  Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))
+)
+
+Edge.run(main, (printed) => (argv.includes("--completions") ? Completions.withFiles(printed) : printed))
