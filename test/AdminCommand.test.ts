@@ -214,7 +214,7 @@ describe("the operator's socket", () => {
       )
       // It is still the first one's.
       expect((yield* admin("ban", "ada")).code).toBe(0)
-      expect(server.stderr()).toContain("banned ada")
+      yield* server.shows("banned ada")
       const third = yield* Command.serve({ cwd }, ["--ephemeral", "--socket", "third.sock"])
       expect(third.stderr()).toBe("")
       expect(yield* admin("bans", "--socket", "third.sock")).toEqual(printed("nobody is banned"))

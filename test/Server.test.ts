@@ -105,8 +105,13 @@ const provided = <A, E>(
   effect: Effect.Effect<A, E, Network | Fernet.Fernet | Transport.Dialer | Scope.Scope | KeyValueStore.KeyValueStore>
 ) => effect.pipe(Effect.scoped, Effect.provide([networkLayer, Fernet.layer, KeyValueStore.layerMemory]))
 
+/** A test in real time, without what a server tells its operator. */
+const live = <A, E>(name: string, test: Effect.Effect<A, E, Scope.Scope>) =>
+  it.scopedLive(name, () => Effect.provide(test, Logger.remove(Logger.defaultLogger)))
+
 describe("the operator of a server over TCP", () => {
-  it.scopedLive("kicks: all see it at the same place, the member itself too, whose client ends", () =>
+  live(
+    "kicks: all see it at the same place, the member itself too, whose client ends",
     Effect.gen(function* () {
       const { log, member, server } = yield* serve(join(yield* directory, "log"))
       const ada = yield* member("ada")
@@ -131,7 +136,8 @@ describe("the operator of a server over TCP", () => {
     })
   )
 
-  it.scopedLive("bans: it holds over restarts, under any nick, for the address too, until it is lifted", () =>
+  live(
+    "bans: it holds over restarts, under any nick, for the address too, until it is lifted",
     Effect.gen(function* () {
       const file = join(yield* directory, "log")
       yield* Effect.scoped(
@@ -180,7 +186,8 @@ describe("the operator of a server over TCP", () => {
     })
   )
 
-  it.scopedLive("bans the ticket alone: the address lets others in, and the same one with a new ticket", () =>
+  live(
+    "bans the ticket alone: the address lets others in, and the same one with a new ticket",
     Effect.gen(function* () {
       const { knock, server } = yield* serve(join(yield* directory, "log"))
       expect(yield* knock("bob", bobs, here)).toBe("Welcome")
@@ -190,7 +197,8 @@ describe("the operator of a server over TCP", () => {
     })
   )
 
-  it.scopedLive("says Bye banned to nobody before its first frame has opened, and reads no more after it", () =>
+  live(
+    "says Bye banned to nobody before its first frame has opened, and reads no more after it",
     Effect.gen(function* () {
       const { knock, server } = yield* serve(join(yield* directory, "log"))
       expect(yield* knock("bob", bobs, here)).toBe("Welcome")

@@ -25,6 +25,8 @@ export const cannot = (path: string, why: string) =>
     message: `cannot make the socket ${path}: ${why}. Name another file with --socket`
   })
 
+const none = new TransportError({ reason: "denied", message: "there are no such sockets on Windows" })
+
 /** Somebody listens on it already. */
 export const inUse = (path: string) =>
   new TransportError({
@@ -37,7 +39,7 @@ export const inUse = (path: string) =>
  * left there, which is not `isInUse`, is removed. The lock keeps two that start at once from removing each other's.
  */
 export const claim = Effect.fnUntraced(function* (path: string, isInUse: Effect.Effect<boolean>) {
-  if (process.platform === "win32") return yield* cannot(path, "there are none on Windows")
+  if (process.platform === "win32") return yield* none
   if (!isMainThread) return yield* cannot(path, "only a main thread can give it its mode")
   if (isTooLong(path)) {
     return yield* cannot(path, `the path of a socket has at most ${maxPath} bytes`)
