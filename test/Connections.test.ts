@@ -137,6 +137,15 @@ describe("places for those who hold a key", () => {
     }).pipe(Effect.provide(Fernet.layer))
   )
 
+  it.effect("are not taken by those who are told that there is none, however long they stay", () =>
+    Effect.gen(function* () {
+      const { open } = yield* opened
+      const all = Arr.makeBy(20, () => open("192.0.2.1"))
+      expect(all.filter(({ said }) => said.length === 0).length).toBe(2)
+      expect(open("192.0.2.2").said).toEqual([])
+    }).pipe(Effect.provide(Fernet.layer))
+  )
+
   it.effect("are limited in all", () =>
     Effect.gen(function* () {
       const { connections, open } = yield* opened

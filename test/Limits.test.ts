@@ -47,15 +47,27 @@ describe("limits from variables", () => {
   const nonsense: ReadonlyArray<readonly [variable: string, value: string, message: string]> = [
     ["CHAT_RATE", "0", "--rate or $CHAT_RATE is a number from 1 on, or unlimited"],
     ["CHAT_RATE", "-1", "--rate or $CHAT_RATE is a number from 1 on, or unlimited"],
+    ["CHAT_RATE", "0x10", "--rate or $CHAT_RATE is a number from 1 on, or unlimited"],
+    ["CHAT_EPOCH", "999 millis", "--epoch or $CHAT_EPOCH is a number and a unit"],
     ["CHAT_RATE", "1.5", "--rate or $CHAT_RATE is a number from 1 on, or unlimited"],
     ["CHAT_HISTORY", "all", "--history or $CHAT_HISTORY is a number from 0 on, or unlimited"],
     ["CHAT_HALF_OPEN_PER_ADDRESS", "0", "--half-open-per-address or $CHAT_HALF_OPEN_PER_ADDRESS is a number from 1 on"],
-    ["CHAT_OPENING", "10", "--opening or $CHAT_OPENING is a number and a unit, as in '30 seconds', or forever"],
+    [
+      "CHAT_OPENING",
+      "10",
+      "--opening or $CHAT_OPENING is a number and a unit, as in '30 seconds', a second or more, or forever"
+    ],
     ["CHAT_OPENING", "0 seconds", "--opening or $CHAT_OPENING is a number and a unit"],
     ["CHAT_SILENT_AFTER", "30 seconds", "--ping-after is shorter than --silent-after"]
   ]
   it.effect.each(nonsense)("are refused where they make no sense: %s=%s", ([variable, value, message]) =>
     Effect.map(Effect.flip(given({ [variable]: value })), (error) => expect(String(error)).toContain(message))
+  )
+
+  it.effect("may let everybody be silent for ever", () =>
+    Effect.map(given({ CHAT_PING_AFTER: "forever", CHAT_SILENT_AFTER: "forever" }), ({ pingAfter, silentAfter }) =>
+      expect([pingAfter, silentAfter]).toEqual([Duration.infinity, Duration.infinity])
+    )
   )
 
   it.effect("give way to flags of the same name", () =>

@@ -196,9 +196,9 @@ describe("a ban", () => {
     expect(gone.short).toEqual(["4 cleo Left"])
     expect({ members: gone.members, outcomes: gone.outcomes }).toEqual({
       members: [3],
-      outcomes: [{ ...banned, member: 3, nick: "cleo" }]
+      outcomes: [{ ...banned, member: 3, nick: "cleo", network: "192.0.2.3" }]
     })
-    // Nothing is kept of where members come from: since the start it has not been here.
+    // Nothing is stored of where members come from: since the start it has not been here.
     expect(run(restarted(three), ban("cleo")).outcomes).toEqual([{ ...banned, member: 3, nick: "cleo" }])
     // Who was barred with its network stays so, said again.
     expect(run(restarted(away.state), ban("cleo")).outcomes).toMatchObject([{ network: "192.0.2.3" }])

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer"
 import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -5,6 +6,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
+import * as Base64Url from "../src/domain/Base64Url.js"
 import * as Protocol from "../src/domain/Protocol.js"
 import { Rates } from "../src/server/Rates.js"
 import * as RawClient from "./utils/RawClient.js"
@@ -70,6 +72,9 @@ describe("who asks", () => {
   })
 })
 
+/** Another ticket for each name. */
+const ticketOf = (name: string) => Base64Url.encode(Buffer.from(name.padEnd(16, "-")))
+
 describe("a member that says more than it may", () => {
   /** How many of `count` texts said at once are in the log so many seconds later, one after the other. */
   const heardAfter = (count: number, seconds: ReadonlyArray<number>) =>
@@ -127,5 +132,32 @@ describe("a member that says more than it may", () => {
       yield* TestClock.adjust(60_000)
       yield* Fiber.join(next)
     }).pipe(Room.within({ limits: { burst: 10, rate: 1 } }))
+  )
+
+  it.scoped("pays for Pings and Pongs as for anything else, and for events it fetches", () =>
+    Effect.gen(function* () {
+      const floods: Record<string, unknown> = {
+        Ping: { _tag: "Ping", at: 1 },
+        Pong: { _tag: "Pong", at: 1 },
+        Fetch: { _tag: "Fetch", before: 2, limit: 500 }
+      }
+      for (const [name, message] of Object.entries(floods)) {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const raw = yield* RawClient.open
+            raw.send({ _tag: "Nick", nick: name, ticket: ticketOf(name) })
+            yield* RawClient.until(raw, "Rekey")
+            for (let i = 0; i < 20; i++) raw.send(message)
+            const next = yield* Effect.fork(RawClient.until(raw, "Renamed"))
+            raw.send({ _tag: "Nick", nick: `${name}2` })
+            yield* Room.settle
+            expect(Option.isNone(yield* Fiber.poll(next))).toBe(true)
+            yield* TestClock.adjust(300_000)
+            yield* Room.settle
+            yield* Fiber.join(next)
+          })
+        )
+      }
+    }).pipe(Room.within({ limits: { burst: 10, rate: 1, silentAfter: "1 hour", slowAfter: "1 hour" } }))
   )
 })

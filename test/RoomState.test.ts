@@ -185,7 +185,7 @@ it("a ticket's hash says nothing of it, and always the same", () => {
 })
 
 it.prop(
-  "whatever comes, who is barred is not let in, and nothing but that is kept of where members come from",
+  "whatever comes, who is barred is not let in, and nothing but that is stored of where members come from",
   {
     steps: FastCheck.array(FastCheck.oneof({ weight: 5, arbitrary: commands }, { weight: 2, arbitrary: acts }), {
       maxLength: 60,
@@ -230,7 +230,7 @@ it.prop(
         if (banned !== undefined) expect(membership.here).toBe(false)
         if (membership.here) expect(membership.kicked).toBeUndefined()
       }
-      for (const member of HashMap.keys(next.networks)) expect(HashMap.has(next.roster, member)).toBe(true)
+      for (const member of HashMap.keys(next.networks)) expect(HashMap.has(next.members, member)).toBe(true)
       state = next
     }
     const again = RoomState.make<Link>(state.head, Array.from(HashMap.values(state.members)), 2000)

@@ -115,9 +115,9 @@ export const run = Effect.fn("Resealing.run")(function* ({ keys, name }: Options
   const [broken, ...more] = yield* pass.pipe(Effect.tapError(refused), Effect.retry(Schedule.spaced(retryTime)))
   if (broken !== undefined) {
     const detail = `${broken}${more.length === 0 ? "" : `, and ${more.length} more,`} cannot be opened under any of the keys`
-    return yield* Effect.logError(damaged(name, detail).message)
+    yield* Effect.logError(damaged(name, detail).message)
   }
   yield* Effect.logInfo(
-    "all of the log is under the first key: the other keys can be taken out of the key file, which shuts out whoever has no other"
+    `${broken === undefined ? "" : "but for that, "}all of the log is under the first key: the other keys can be taken out of the key file, which shuts out whoever has no other`
   )
 })

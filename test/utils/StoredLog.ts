@@ -32,7 +32,8 @@ export const young = keyFilledWith<"server">(2)
 
 /** What a log says of rows under another key than the first, and when there are none left. */
 export const isFound = /^a part of the log is under an old key: .* leave the old key in the key file$/
-export const isDone = /^all of the log is under the first key: the other keys can be taken out of the key file/
+export const isDone =
+  /^(but for that, )?all of the log is under the first key: the other keys can be taken out of the key file/
 
 /** A log opened over a store, for the life of the Scope, and what it says, line by line. */
 export const open = Effect.fnUntraced(function* (store: StoreLayer, keys: Ring) {
