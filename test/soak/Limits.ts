@@ -13,8 +13,8 @@ export const server = {
   slowAfter: "3 seconds",
   burst: 20,
   rate: 20,
-  // So few that now and then there is no place for one who takes over, while its older connection is there.
-  connectionsPerAddress: 26
+  // One less than there are members: for the last to come there is no place.
+  connectionsPerAddress: 24
 } as const satisfies Partial<Limits>
 
 /** How many members call from one address. */

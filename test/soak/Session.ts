@@ -47,6 +47,8 @@ export class Session {
   nick = ""
   isNaming = false
   isOver = false
+  /** What its member has done here. */
+  readonly acts: Array<string> = []
   private frames = 0
   private group: Keys.Key<"group"> | undefined
 
@@ -167,8 +169,9 @@ export class Session {
 
   /** Waits until something has come about, and takes it down where it takes too long. */
   wait(what: string, ready: Effect.Effect<unknown>): Effect.Effect<void> {
-    return Effect.map(Effect.timeoutOption(ready, Limits.patience), (done) => {
-      if (Option.isNone(done)) this.crowd.problem(`${this.owner.name} has waited in vain to ${what}`)
+    return Effect.andThen(Effect.timeoutOption(ready, Limits.patience), (done) => {
+      if (Option.isSome(done)) return
+      this.crowd.problem(`${this.owner.name} has waited in vain to ${what}, after: ${this.acts.join(", ")}`)
     })
   }
 }
