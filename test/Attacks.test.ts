@@ -345,7 +345,7 @@ describe.concurrent("a handshake that is tampered with comes to nothing, and the
   }
 })
 
-describe.concurrent("a recording that is played to the server has no answer but a handshake's, and no effect", () => {
+describe.concurrent("a recording that is played to the server has no answer, and no effect", () => {
   const recordings: Record<string, (set: Stage) => ReadonlyArray<string>> = {
     "a first message": ({ recorded }) => recorded.sent.up.slice(0, 1),
     "a whole connection": ({ recorded }) => recorded.sent.up,
@@ -368,11 +368,7 @@ describe.concurrent("a recording that is played to the server has no answer but 
           const { proxy } = set
           const session = proxy.newest
           const played = lines(set)
-          const isGreeting = played[0] === lineOf(set.recorded.sent.up, 0) || played[0] === lineOf(session.sent.up, 0)
-          const heard = yield* proxy.say(played)
-          expect(heard).toHaveLength(isGreeting ? 1 : 0)
-          // Fresh keys each time: what was recorded opens nothing.
-          expect([...set.recorded.sent.down, ...session.sent.down]).not.toContain(heard[0])
+          expect(yield* proxy.say(played)).toEqual([])
           expect(proxy.newest).toBe(session)
           expect(session.isOver).toBe(false)
         })
