@@ -204,8 +204,8 @@ export class Member implements Session.Owner {
           return session
         case "stops reading": {
           session.reading.unsafeClose()
-          // Now and then about as much as the system takes in place of a reader.
-          if (dice.chance(0.1)) for (let times = 0; times < 20; times++) this.fetch(session, 500)
+          // Now and then more than the system takes in place of a reader.
+          if (dice.chance(0.1)) for (let times = 0; times < 8; times++) this.fetch(session, 500)
           this.say(session, dice.whole(0, 3))
           yield* this.crowd.rest(Act.stall(dice))
           if (dice.chance(0.6)) {
