@@ -101,11 +101,9 @@ describe("chat admin", () => {
       expect(yield* admin("unban", "BOB")).toEqual(printed("unbanned bob"))
       expect(yield* visit("bob")).toEqual([0, ""])
       expect(yield* admin("bans")).toEqual(printed("nobody is banned"))
-      // It has left: by the nick that it had last. Where it came from is kept of nobody.
-      expect(yield* admin("ban", "eve")).toEqual(
-        printed("banned eve, by its ticket only: where it came from is not known any more", keyNote)
-      )
-      expect(yield* admin("unban", "eve")).toEqual(printed("unbanned eve"))
+      // It has left: by the nick that it had last, and with where the server has seen it.
+      expect(yield* admin("ban", "eve")).toEqual(printed("banned eve, and all from 127.0.0.1", keyNote))
+      expect(yield* admin("unban", "eve")).toEqual(printed("unbanned eve, and all from 127.0.0.1"))
     })
   )
 
