@@ -176,7 +176,7 @@ describe("a room that moves to a new key", () => {
           const out = yield* Command.run(args, { ...at.bob, env })
           expect([out.code, out.stdout, out.stderr]).toEqual([1, "", expect.stringMatching(message)])
         }
-        expect(after.stderr()).toMatch(/refused: (\d+ times )?wrong key, or not a chat client/)
+        yield* after.shows(/refused: (\d+ times )?wrong key, or not a chat client/)
         // The one that was in is told once, and is still trying. When it is started anew it is told again.
         yield* comesToShow(bob, "closes the connection")
         expect(bob.stderr()).toMatch(

@@ -284,7 +284,7 @@ const part = Effect.fnUntraced(function* (transport: Transport.Transport, contex
     yield* (yield* CatchUp).stop(link)
     yield* (yield* Room.Room).submit([{ _tag: "Lost", link }])
   }
-  if (link?.outcome === "banned") context.connections.refuse("banned", transport)
+  if (link?.outcome === "banned" && link.member === undefined) context.connections.refuse("banned", transport)
   const time = link === undefined ? refusedDrainTime : drainTime
   if (isOrderly) yield* Effect.interruptible(Effect.timeoutOption(transport.end, time))
 })
