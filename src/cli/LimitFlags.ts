@@ -32,6 +32,9 @@ const descriptions: ReadonlyArray<readonly [variable: string, value: "number" | 
 /** What the flags give, by variable. */
 export type Given = ReadonlyMap<string, string>
 
+/** What help says that holds where nothing is given. */
+export const defaults: Given = new Map(descriptions.map(([variable, , , standard]) => [variable, standard]))
+
 export const options: Options.Options<Given> = Options.map(
   Options.all(
     descriptions.map(([variable, value, is, standard]) =>
