@@ -22,6 +22,13 @@ const limits = { connections: 32, header: 8 * 1024, headers: 5_000, request: 10_
 /** What is listening says, or that it is about to: `starting` until there is a server. */
 export type Status = Readiness | "starting"
 
+const words: Readonly<Record<Status, string>> = {
+  starting: "starting: it does not take connections yet",
+  ready: "ready",
+  log: "log: what was said waits, because the log cannot be written; the server's own log says why",
+  stopping: "stopping: it takes no more connections"
+}
+
 const text = (body: string, status: number, contentType = "text/plain; charset=utf-8") =>
   HttpServerResponse.text(body, { status, contentType, headers: { "cache-control": "no-store" } })
 
@@ -40,7 +47,7 @@ const app = (status: Effect.Effect<Status>) =>
     HttpRouter.get("/healthz", Effect.succeed(text("alive\n", 200))),
     HttpRouter.get(
       "/readyz",
-      Effect.map(status, (word) => text(`${word}\n`, word === "ready" ? 200 : 503))
+      Effect.map(status, (word) => text(`${words[word]}\n`, word === "ready" ? 200 : 503))
     ),
     Effect.catchTag("RouteNotFound", () => Effect.succeed(text("there are /metrics, /healthz and /readyz\n", 404)))
   )

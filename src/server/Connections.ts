@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import { EventLoop } from "../domain/EventLoop.js"
 import type { Transport } from "../domain/Transport.js"
 import type { Downlink } from "./Downlink.js"
+import * as Instrument from "./Instrument.js"
 import type { Limits } from "./Limits.js"
 import * as Metrics from "./Metrics.js"
 import { type Refusal, Refusals } from "./Refusals.js"
@@ -34,9 +35,9 @@ export class Connections {
   private readonly stalls = new Map<Transport, Stall>()
   private readonly refusals = new Refusals()
   private readonly shares = {
-    halfOpen: new Metrics.Share(Metrics.halfOpen),
-    identified: new Metrics.Share(Metrics.identified),
-    unsent: new Metrics.Share(Metrics.unsent)
+    halfOpen: new Instrument.Share(Metrics.halfOpen),
+    identified: new Instrument.Share(Metrics.identified),
+    unsent: new Instrument.Share(Metrics.unsent)
   }
   private isClosing = false
 
@@ -78,7 +79,7 @@ export class Connections {
   /** Has the operator told that a connection was refused. */
   refuse(refusal: Refusal, { address }: Transport, detail?: string): void {
     this.refusals.add(refusal, address, detail)
-    Metrics.update(Metrics.refusals[refusal], 1)
+    Instrument.update(Metrics.refusals[refusal], 1)
   }
 
   /** It has shown that it holds a key; false for one that was sent away meanwhile. There may be no place for its session. */

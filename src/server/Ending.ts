@@ -10,6 +10,7 @@ import type { Fault } from "../domain/Fault.js"
 import type { HandshakeError } from "../domain/Handshake.js"
 import type { Transport, TransportError } from "../domain/Transport.js"
 import type { Downlink } from "./Downlink.js"
+import * as Instrument from "./Instrument.js"
 import * as Metrics from "./Metrics.js"
 import { Room } from "./Room.js"
 
@@ -19,7 +20,7 @@ export type End = Exit.Exit<void, HandshakeError | Fault | TransportError>
 const failureOf = (end: End) => (Exit.isFailure(end) ? Cause.failureOption(end.cause) : Option.none())
 
 const outcomeOf = (link: Downlink | undefined, end: End): Metrics.Outcome => {
-  if (Exit.isFailure(end) && Option.isNone(failureOf(end)) && link?.outcome === undefined) return "died"
+  if (Exit.isFailure(end) && Cause.isDie(end.cause) && link?.outcome === undefined) return "died"
   return link === undefined ? "stranger" : (link.outcome ?? "lost")
 }
 
@@ -34,7 +35,7 @@ export const record = Effect.fnUntraced(function* (
   milliseconds: number
 ) {
   const outcome = outcomeOf(link, end)
-  Metrics.update(Metrics.ended[outcome], 1)
+  Instrument.update(Metrics.ended[outcome], 1)
   if (link === undefined) return
   const { member } = link
   const nick = member === undefined ? Option.none() : (yield* Room).nick(member)

@@ -6,8 +6,9 @@ import * as MetricKeyType from "effect/MetricKeyType"
 import type * as MetricPair from "effect/MetricPair"
 import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
-import { unitTag } from "./Metrics.js"
+import { unitTag } from "./Instrument.js"
 
+/** The type that goes with the text over HTTP. */
 export const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 type Kind = "counter" | "gauge" | "histogram" | "summary"

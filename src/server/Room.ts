@@ -24,9 +24,9 @@ import { Inbox } from "./Inbox.js"
 import * as Item from "./Item.js"
 import type { Limits } from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
-import * as Metrics from "./Metrics.js"
 import * as Moderation from "./Moderation.js"
 import * as Operation from "./Operation.js"
+import * as RoomMetrics from "./RoomMetrics.js"
 import * as RoomState from "./RoomState.js"
 
 export type Command = Item.Command
@@ -78,7 +78,7 @@ const needsLog = ({ events, members }: RoomState.Decision<Downlink>): boolean =>
 /** Builds a room over the Log, for the life of the Scope. */
 export const make = Effect.fnUntraced(function* (limits: Limits) {
   const clock = yield* Effect.clock
-  const log = Metrics.counted(yield* Log, clock)
+  const log = RoomMetrics.counted(yield* Log, clock)
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
   const { turn: nextTurn } = yield* EventLoop
   const scope = yield* Effect.scope
@@ -268,7 +268,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
     return rest
   })
 
-  const setGauges = yield* Metrics.ofRoom(() => [HashMap.size(state.roster), hub.size, isTaking ? 1 : 0])
+  const setGauges = yield* RoomMetrics.gauges(() => [HashMap.size(state.roster), hub.size, isTaking ? 1 : 0])
 
   let held: ReadonlyArray<Item.Item> = []
   /** When (ms) the last batch was done. */

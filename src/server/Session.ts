@@ -271,8 +271,6 @@ const report = (transport: Transport.Transport, { connections }: Context, end: E
 const part = Effect.fnUntraced(function* (transport: Transport.Transport, context: Context, end: Ending.End) {
   yield* report(transport, context, end)
   const link = context.connections.find(transport)
-  // Who was let in and is put out has a line of its own: see Ending.
-  if (link?.outcome === "banned" && link.member === undefined) context.connections.refuse("banned", transport)
   let isOrderly = Exit.isSuccess(end)
   if (link !== undefined) {
     if (Exit.isFailure(end) && Option.exists(Cause.failureOption(end.cause), ({ _tag }) => _tag === "Fault")) {
@@ -285,6 +283,8 @@ const part = Effect.fnUntraced(function* (transport: Transport.Transport, contex
     yield* (yield* CatchUp).stop(link)
     yield* (yield* Room.Room).submit([{ _tag: "Lost", link }])
   }
+  // Who was let in and is put out has a line of its own: see Ending.
+  if (link?.outcome === "banned" && link.member === undefined) context.connections.refuse("banned", transport)
   const time = link === undefined ? refusedDrainTime : drainTime
   if (isOrderly) yield* Effect.interruptible(Effect.timeoutOption(transport.end, time))
 })
