@@ -12,9 +12,11 @@ import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
 import * as LimitFlags from "./cli/LimitFlags.js"
+import * as LogLine from "./cli/LogLine.js"
 import * as Retention from "./cli/Retention.js"
 import type { SendOptions } from "./cli/Send.js"
 import type { ServeOptions } from "./cli/Serve.js"
+import * as TelemetryFlags from "./cli/TelemetryFlags.js"
 import * as Address from "./domain/Address.js"
 
 // ---- Specification ----
@@ -111,7 +113,8 @@ const serverOptions = {
   retain,
   newLog,
   socket,
-  limits: LimitFlags.options
+  limits: LimitFlags.options,
+  ...TelemetryFlags.options
 }
 
 /** A whole number from `least` on. */
@@ -269,8 +272,9 @@ const split = (argv: ReadonlyArray<string>) => {
   const dashes = argv.slice(2, Math.max(end, 2)).includes("send") ? end : -1
   return dashes === -1 ? { argv, verbatim: [] } : { argv: argv.slice(0, dashes), verbatim: argv.slice(dashes + 1) }
 }
-/** What of the process's arguments is for `chat` to read; the rest is text, and `chat send` has it. */
-export const { argv, verbatim } = split(process.argv)
+const { argv: beforeText, verbatim } = split(process.argv)
+/** What of the process's arguments is for `chat` to read, but for the level of the log; the rest `chat send` has as text. */
+export const { argv, logLevel } = LogLine.takeLevel(beforeText)
 
 // ---- Handlers: each is loaded when it is the one; the others, and --help, do not wait for it ----
 

@@ -47,7 +47,11 @@ export * as Limits from "./server/Limits.js"
 export * as Log from "./server/Log.js"
 /** The log of a room in an SQLite database, encrypted. */
 export * as LogSql from "./server/LogSql.js"
+/** What a server counts, as metrics of Effect. */
+export * as Metrics from "./server/Metrics.js"
 /** The operator's socket of a server. */
 export * as Operator from "./server/Operator.js"
+/** Metrics of Effect as Prometheus reads them. */
+export * as Prometheus from "./server/Prometheus.js"
 /** A server, as a Layer over a Listener, a Log and a Fernet. */
 export * as Server from "./server/Server.js"

@@ -61,7 +61,9 @@ describe("chat admin", () => {
       })
       expect(ada.stdout()).toBe("-- ada joined\n-- bob joined\n-- bob was put out by the operator\n")
       expect(yield* visit("bob")).toEqual([0, ""])
-      expect(server.stderr()).toMatch(/^\S+Z kicked bob \(member \d\)\n$/)
+      const log = server.stderr().split("\n")
+      expect(log[0]).toMatch(/^\S+Z kicked bob \(member \d\)$/)
+      expect(log[1]).toMatch(/^\S+Z a connection has ended .* nick=bob outcome=kicked /)
     })
   )
 
@@ -202,8 +204,8 @@ describe("the operator's socket", () => {
       const { admin, cwd, server, visit } = yield* chat()
       const other = yield* Command.serve({ cwd }, ["--ephemeral"])
       yield* other.shows("does not reach")
-      expect(other.stderr()).toBe(
-        "chat: chat admin does not reach this server: the socket chat.sock is another server's: end that one, or name another file with --socket\n"
+      expect(other.stderr()).toMatch(
+        /^\S+Z WARN chat admin does not reach this server: the socket chat\.sock is another server's: end that one, or name another file with --socket\n$/
       )
       yield* visit("ada")
       const named = yield* Command.run(["s", "--port", "0", "--ephemeral", "--socket", "chat.sock"], { cwd })
@@ -228,7 +230,7 @@ describe("the operator's socket", () => {
       const server = yield* Command.serve({ cwd }, ["--key-file", join(deep, "room.key"), "--ephemeral"])
       yield* server.shows("does not reach")
       expect(server.stderr()).toMatch(
-        /^chat: chat admin does not reach this server: .*chat\.sock: the path of a socket has at most 10[37] bytes\. .*--socket\n$/
+        /^\S+Z WARN chat admin does not reach this server: .*chat\.sock: the path of a socket has at most 10[37] bytes\. .*--socket\n$/
       )
       // From where the key is, the path is short.
       const near = yield* Command.serve({ cwd: deep }, ["--key-file", "room.key", "--ephemeral"])

@@ -4,6 +4,7 @@ import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Base64Url from "../src/domain/Base64Url.js"
 import { EventLoop } from "../src/domain/EventLoop.js"
@@ -50,6 +51,7 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
       operate: () => Effect.never,
       bans: Effect.succeed([]),
       count: Effect.succeed(1),
+      nick: () => Option.none(),
       join: Effect.never
     })
     const { start } = yield* CatchUp.make.pipe(
@@ -61,6 +63,8 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
       address: "sink",
       network: undefined,
       stalledAt: undefined,
+      unsent: 0,
+      traffic: { received: 0, written: 0 },
       lines: Stream.never,
       next: Effect.never,
       stopReading: () => {},

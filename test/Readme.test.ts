@@ -123,6 +123,21 @@ describe("the README", () => {
         expect(yield* toEnd(run("npx chat admin unban bob"), { cwd })).toEqual({ code: 0, stdout: "unbanned bob\n" })
 
         yield* interrupt(open)
+        const observed = yield* shell(
+          run("npx chat s --log-format json --metrics 127.0.0.1:9464").replace("9464", "0"),
+          {
+            cwd,
+            env: { CHAT_PORT: "0" }
+          }
+        )
+        yield* observed.shows(/metrics: .*\n/)
+        const [at = ""] = /http:\S+(?=\/metrics\n)/.exec(observed.stdout()) ?? []
+        for (const path of ["/metrics", "/healthz", "/readyz"]) {
+          expect((yield* Effect.promise(() => fetch(`${at}${path}`))).status, path).toBe(200)
+        }
+        yield* interrupt(observed)
+        expect(existsSync(join(cwd, "docs/grafana.json"))).toBe(true)
+
         const fresh = yield* shell(run("npx chat s --new-log"), { cwd, env: { CHAT_PORT: "0" } })
         yield* fresh.shows("the old log is in chat.db.1")
         yield* fresh.shows("serving on 127.0.0.1:")

@@ -6,17 +6,22 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import type { Address } from "../domain/Address.js"
 import * as Fernet from "../domain/Fernet.js"
 import * as KeyFile from "../domain/KeyFile.js"
 import * as Keys from "../domain/Keys.js"
 import * as TransportTcp from "../domain/TransportTcp.js"
+import type { Readiness } from "../server/Server.js"
 import * as Database from "./Database.js"
 import { UsageError } from "./Failure.js"
 import * as Hints from "./Hints.js"
 import { newRoomKeys } from "./Keygen.js"
 import * as KeySource from "./KeySource.js"
 import * as LimitFlags from "./LimitFlags.js"
-import { interruption, report } from "./Process.js"
+import * as LogLine from "./LogLine.js"
+import * as OtlpSettings from "./OtlpSettings.js"
+import { interruption } from "./Process.js"
 import * as Socket from "./Socket.js"
 import { readStdin } from "./Stdin.js"
 
@@ -33,12 +38,33 @@ export interface ServeOptions extends TransportTcp.Address {
   readonly limits: LimitFlags.Given
   /** The socket for the operator. */
   readonly socket: Option.Option<string>
+  readonly logFormat: LogLine.LogFormat
+  /** Where to listen for who asks for metrics. */
+  readonly metrics: Option.Option<Address>
 }
 
+const loadTelemetry = Effect.promise(() => import("./Telemetry.js"))
 const loadServer = Effect.promise(() => import("../server/Server.js"))
 const loadOperator = Effect.promise(() => import("../server/Operator.js"))
 const loadMemory = Effect.promise(() => import("../server/Log.js"))
 const loadDatabase = Effect.promise(() => import("../server/LogSql.js"))
+
+/**
+ * Shows the server to its operator's tools, as far as that is asked for, from before it has opened its log until after it
+ * has ended. Gives where it listens, and takes what says how the server is.
+ */
+const observe = Effect.fn("observe")(function* ({ metrics, port }: ServeOptions) {
+  if (Option.exists(metrics, (address) => address.port === port && port !== 0)) {
+    return yield* new UsageError({ message: `--metrics needs a port of its own: ${port} is the chat's` })
+  }
+  const otlp = yield* OtlpSettings.load
+  const status = yield* Ref.make(Effect.succeed<Readiness | "starting">("starting"))
+  const isWanted = Option.isSome(metrics) || Option.isSome(otlp)
+  const bound = isWanted
+    ? yield* Effect.flatMap(loadTelemetry, ({ start }) => start({ metrics, otlp, status: Effect.flatten(status) }))
+    : Option.none<Address>()
+  return { bound, follow: (readiness: Effect.Effect<Readiness>) => Ref.set(status, readiness) }
+})
 
 /** Makes the key file that is missing. */
 const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
@@ -63,13 +89,13 @@ const openLog = Effect.fn("openLog")(function* (options: ServeOptions, source: K
   return { name: file, context: yield* Layer.build(Layer.provide(layer, Fernet.layer)) }
 })
 
-export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
+const run = Effect.fn("serve")(function* (options: ServeOptions) {
   const { host, keyFile, port, retain } = options
-  interruption.exitCode = 0
   if (options.ephemeral && (Option.isSome(options.db) || options.newLog)) {
     return yield* new UsageError({ message: "--ephemeral keeps no file: leave --db and --new-log out" })
   }
   const limits = yield* LimitFlags.load(options.limits)
+  const observed = yield* observe(options)
   const source = yield* KeySource.find(keyFile)
   const keys = yield* Effect.catchTag(KeySource.load(source, readStdin), "KeyError", (error) =>
     source._tag === "File" && error.reason === "missing" ? makeKeyFile(source.path) : Effect.fail(error)
@@ -83,9 +109,12 @@ export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
   const socket = yield* Socket.open(options.socket, source)
   yield* Effect.gen(function* () {
     const server = yield* Server.Server
+    yield* observed.follow(server.readiness)
     const bound = Number(server.address.slice(server.address.lastIndexOf(":") + 1))
-    yield* Console.log(Hints.format({ address: { host, port: bound }, source, keys, program, log: log.name }))
-    if (Either.isLeft(socket)) return yield* Effect.zipRight(report(socket.left), server.join)
+    yield* Console.log(
+      Hints.format({ address: { host, port: bound }, source, keys, program, log: log.name, metrics: observed.bound })
+    )
+    if (Either.isLeft(socket)) return yield* Effect.zipRight(Effect.logWarning(socket.left), server.join)
     return yield* Effect.raceFirst(server.join, Effect.provide(Operator.run, socket.right))
   }).pipe(
     Effect.provide(
@@ -95,3 +124,8 @@ export const serve = Effect.fn("serve")(function* (options: ServeOptions) {
     )
   )
 }, Effect.scoped)
+
+export const serve = (options: ServeOptions) => {
+  interruption.exitCode = 0
+  return Effect.provide(run(options), LogLine.layerFormat(options.logFormat))
+}

@@ -2,7 +2,7 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import packageJson from "../../package.json" with { type: "json" }
-import { argv, chat } from "../cli.js"
+import { argv, chat, logLevel } from "../cli.js"
 import * as Completions from "./Completions.js"
 import * as Edge from "./Edge.js"
 import { terminal } from "./Process.js"
@@ -22,4 +22,4 @@ const main = Effect.catchTag(cli(argv), "Alone", () =>
   Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))
 )
 
-Edge.run(main, (printed) => (argv.includes("--completions") ? Completions.mend(printed) : printed))
+Edge.run(main, logLevel, (printed) => (argv.includes("--completions") ? Completions.mend(printed) : printed))

@@ -21,13 +21,15 @@ import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
 import { Hub } from "./Hub.js"
 import { Inbox } from "./Inbox.js"
+import * as Item from "./Item.js"
 import type { Limits } from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
 import * as Moderation from "./Moderation.js"
 import * as Operation from "./Operation.js"
+import * as RoomMetrics from "./RoomMetrics.js"
 import * as RoomState from "./RoomState.js"
 
-export type Command = RoomState.Command<Downlink>
+export type Command = Item.Command
 
 /**
  * How long (ms) after the last batch those who come and go are announced, where so many are live: to tell all of one
@@ -40,24 +42,6 @@ const patience = (live: number): number => Math.min(10 * Math.floor(live / 100),
  * read a text, and in that time the texts of the next have come: gathered they are one write to each and not several.
  */
 const turnsAtMost = 4
-
-/** Whether somebody waits for an answer to it, or for what is told of it. */
-const isUrgent = (item: Item): boolean => {
-  switch (item._tag) {
-    case "Nick":
-      return item.message.ticket === undefined
-    case "Say":
-    case "Operation":
-    case "Flush":
-    case "Retry":
-      return true
-    case "Leave":
-    case "Ready":
-    case "Lost":
-    case "Overdue":
-      return false
-  }
-}
 
 /** The ends of a membership, which are told before Bye. */
 const endings: ReadonlySet<Protocol.ByeReason> = new Set(["quit", "kicked", "banned"])
@@ -82,32 +66,24 @@ export class Room extends Context.Tag("fernet-chat/Room")<
     readonly bans: Effect.Effect<ReadonlyArray<BanEntry>>
     /** Members who are here. */
     readonly count: Effect.Effect<number>
+    /** What a member is called, or was when it left. */
+    readonly nick: (member: Protocol.MemberId) => Option.Option<string>
     /** Ends only when the room's fiber does, which is a defect. */
     readonly join: Effect.Effect<never>
   }
 >() {}
 
-type Item =
-  | Command
-  | Operation.Operation
-  | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
-  /** Time to offer the log again what it has refused. */
-  | { readonly _tag: "Retry" }
-
-const decide = (state: RoomState.State<Downlink>, item: Command | Operation.Operation, at: number) =>
-  item._tag === "Operation" ? item.decide(state, at) : RoomState.decide(state, item, at)
-
 const needsLog = ({ events, members }: RoomState.Decision<Downlink>): boolean => events.length > 0 || members.length > 0
 
 /** Builds a room over the Log, for the life of the Scope. */
 export const make = Effect.fnUntraced(function* (limits: Limits) {
-  const log = yield* Log
+  const clock = yield* Effect.clock
+  const log = RoomMetrics.counted(yield* Log, clock)
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
   const { turn: nextTurn } = yield* EventLoop
   const scope = yield* Effect.scope
-  const clock = yield* Effect.clock
   let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis())
-  const inbox = new Inbox(limits.queue, isUrgent)
+  const inbox = new Inbox(limits.queue, Item.isUrgent)
   /** Open while the log takes what it is given. */
   const taking = yield* Effect.makeLatch(true)
   let isTaking = true
@@ -214,7 +190,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
   })
 
   /** Decides a batch, has it kept, and tells of it. Gives back what has to be tried again: all of it or nothing. */
-  const turn = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
+  const turn = Effect.fnUntraced(function* (items: ReadonlyArray<Item.Item>) {
     const at = clock.unsafeCurrentTimeMillis()
     let next = state
     const events: Array<Protocol.Event> = []
@@ -228,7 +204,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
         continue
       }
       if (item._tag === "Operation") settled.push(item.settle)
-      const decision = decide(next, item, at)
+      const decision = Item.decide(next, item, at)
       next = decision.state
       events.push(...decision.events)
       members.push(...decision.members)
@@ -257,10 +233,10 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
    * Does what needs no commit, while the log takes none: readers come back, catch up and go live. Gives back the rest;
    * of one session nothing overtakes what it said before. Who is gone before it was let in has never been here.
    */
-  const spare = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
+  const spare = Effect.fnUntraced(function* (items: ReadonlyArray<Item.Item>) {
     const at = clock.unsafeCurrentTimeMillis()
     const bound = new Set<Downlink>()
-    let rest: Array<Item> = []
+    let rest: Array<Item.Item> = []
     for (const item of items) {
       if (item._tag === "Retry") continue
       if (item._tag === "Flush") {
@@ -292,7 +268,9 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
     return rest
   })
 
-  let held: ReadonlyArray<Item> = []
+  const setGauges = yield* RoomMetrics.gauges(() => [HashMap.size(state.roster), hub.size, isTaking ? 1 : 0])
+
+  let held: ReadonlyArray<Item.Item> = []
   /** When (ms) the last batch was done. */
   let rested = 0
   /** Deals with all that waits. A step of its own, so that nothing of it is held for as long as nothing more comes. */
@@ -315,6 +293,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
     const refusedAgain = isRefused ? all : yield* turn(all)
     held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
     rested = clock.unsafeCurrentTimeMillis()
+    setGauges()
   })
   const fiber = yield* Effect.gen(function* () {
     while (true) yield* step
@@ -348,6 +327,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits) {
       ),
     bans: Effect.sync(() => Moderation.bans(state)),
     count: Effect.sync(() => HashMap.size(state.roster)),
+    nick: (member) => Option.map(HashMap.get(state.members, member), ({ nick }) => nick),
     join: Fiber.join(fiber)
   })
 })

@@ -22,6 +22,7 @@ import * as CatchUp from "./CatchUp.js"
 import { Connections } from "./Connections.js"
 import * as Limits from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
+import * as Metrics from "./Metrics.js"
 import * as Moderation from "./Moderation.js"
 import { Rates } from "./Rates.js"
 import { Replays } from "./Replays.js"
@@ -75,9 +76,17 @@ export interface Shape {
   readonly unban: (who: string) => Effect.Effect<Admin.Unbanned, Admin.OperatorError>
   /** Who is barred, by member. */
   readonly bans: Effect.Effect<ReadonlyArray<Admin.BanEntry>>
+  /** Whether it takes what members say: see {@link Readiness}. */
+  readonly readiness: Effect.Effect<Readiness>
   /** Waits for as long as the server runs; ends only by a defect. */
   readonly join: Effect.Effect<never>
 }
+
+/**
+ * Whether a server takes what members say: `ready`; or nothing said is acknowledged until the `log` takes it again; or it
+ * is `stopping` and takes no more connections.
+ */
+export type Readiness = "ready" | "log" | "stopping"
 
 /** A running server. */
 export class Server extends Context.Tag("fernet-chat/Server")<Server, Shape>() {}
@@ -116,6 +125,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   // Closed by hand, at the end of a shutdown: with it goes what sessions may still wait for.
   const roomScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const limits = { ...Limits.standard, ...options }
+  yield* Metrics.register
   const room = yield* Scope.extend(Room.make(limits), roomScope)
   yield* Effect.forkIn(trim(options.retain ?? "30 days"), roomScope)
   const services = Context.make(Room.Room, room)
@@ -151,7 +161,11 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const { aside } = yield* EventLoop
   // A crowd at the door does not keep those who talk waiting.
   const accepting = yield* Effect.forkScoped(Effect.forever(Effect.zipRight(accept, aside)))
-  const stopAccepting = Effect.zipRight(Fiber.interrupt(accepting), listener.close)
+  let isListening = true
+  const stopAccepting = Effect.suspend(() => {
+    isListening = false
+    return Effect.zipRight(Fiber.interrupt(accepting), listener.close)
+  })
 
   // Without its room a server is none: it must not go on taking connections that nobody answers.
   yield* room.join.pipe(
@@ -189,6 +203,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
       Effect.tap(room.operate(Moderation.unban(who)), (unbanned) => Effect.logInfo(`unbanned ${named(unbanned)}`))
     ),
     bans: room.bans,
+    readiness: Effect.sync((): Readiness => (!isListening ? "stopping" : room.isTaking() ? "ready" : "log")),
     join: Effect.raceFirst(room.join, Fiber.join(accepting))
   })
 })

@@ -55,7 +55,7 @@ const compile = (project: string, options: Record<string, unknown>) => {
 }
 
 describe("the package", () => {
-  it("holds the library, the command, the manual's page and what there is to read, and nothing else", () => {
+  it("holds the library, the command, the manual's page, the dashboard and what there is to read, and nothing else", () => {
     const modules = installed.files
       .map((file) => /^dist\/((?:client|domain|server)\/.*|index)\.(js|js\.map|d\.ts)$/.exec(file))
       .filter((match) => match !== null)
@@ -71,6 +71,7 @@ describe("the package", () => {
         "dist/bin/LICENSES.txt",
         "dist/bin/package.json",
         "dist/man/chat.1",
+        "docs/grafana.json",
         "package.json"
       ].toSorted()
     )
