@@ -28,10 +28,14 @@ export * as Handshake from "./domain/Handshake.js"
 export * as KeyFile from "./domain/KeyFile.js"
 /** Keys, their text form, and those that are derived from them. */
 export * as Keys from "./domain/Keys.js"
+/** What a member may be called. */
+export * as Nickname from "./domain/Nickname.js"
 /** What client and server say, as Schemas. */
 export * as Protocol from "./domain/Protocol.js"
 /** Texts sealed between members, which the server cannot open. */
 export * as Seal from "./domain/Seal.js"
+/** What a nick looks like to a reader. */
+export * as Skeleton from "./domain/Skeleton.js"
 export type { SocketPath } from "./domain/SocketPath.js"
 /** What client and server speak over: a Listener, a Dialer, and connections of lines. */
 export * as Transport from "./domain/Transport.js"

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as HashMap from "effect/HashMap"
 import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
+import * as Nickname from "../src/domain/Nickname.js"
 import * as Protocol from "../src/domain/Protocol.js"
 import * as Roster from "../src/domain/Roster.js"
 import * as Skeleton from "../src/domain/Skeleton.js"
@@ -33,6 +35,30 @@ describe("a room decides", () => {
     expect(short).toEqual(["1 ada Joined", "2 bob Joined"])
     expect(told).toEqual(["1 Admitted", "2 Admitted"])
     expect(Option.map(RoomState.memberOf(state, 2), ({ member }) => member)).toEqual(Option.some(2))
+  })
+
+  it("that a nick may be had only where it is judged so, and who has one keeps it until the next connection", () => {
+    const judge: Nickname.Judge = (text) =>
+      Either.filterOrLeft(
+        Nickname.parse(text),
+        (nick) => nick !== "root",
+        () => "not that one"
+      )
+    const judged = { ...empty, judge }
+    const refused = run(judged, enter(1, "root"), enter(1, "no nick"), enter(1, "root", "ada"), rename(1, "root"))
+    expect(refused.short).toEqual(["1 ada Joined"])
+    expect(refused.told).toEqual(["1 nick-invalid", "1 nick-invalid", "1 Admitted", "1 nick-invalid"])
+    expect(refused.replies).toContainEqual({
+      _tag: "Rejected",
+      link: 1,
+      reason: "nick-invalid",
+      detail: "not that one"
+    })
+    const { members } = run(empty, enter(1, "root")).state
+    const kept = RoomState.make<Link>(Protocol.Seq.make(1), Array.from(HashMap.values(members)), 5, judge)
+    const back = run(kept, enter(1, "root"), enter(1, "root", "ada"))
+    expect(back.told).toEqual(["1 nick-invalid", "1 Admitted"])
+    expect(back.short).toEqual(["2 ada Renamed"])
   })
 
   it("that who is lost is away, keeps its nick, and has left only when it is overdue", () => {

@@ -26,6 +26,9 @@ export const fold = (nick: string): string => nick.normalize("NFKC").toLowerCase
 export const is = (text: string): text is Nickname =>
   allowed.test(text) && !invisible.test(text) && text.normalize("NFKC") === text
 
+/** Judges what somebody asks to be called, as {@link parse} does: a nick, or what is wrong with it. */
+export type Judge<Asked = string> = (asked: Asked) => Either.Either<Nickname, string>
+
 /** The nick that `text` asks for, or what is wrong with it, in words for the one who chose it. */
 export const parse = (text: string): Either.Either<Nickname, string> => {
   const nick = text.normalize("NFKC")

@@ -15,6 +15,7 @@ import type { BanEntry, OperatorError } from "../domain/Admin.js"
 import { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import { Fernet } from "../domain/Fernet.js"
+import type * as Nickname from "../domain/Nickname.js"
 import * as Protocol from "../domain/Protocol.js"
 import * as Roster from "../domain/Roster.js"
 import * as Wire from "../domain/Wire.js"
@@ -76,13 +77,13 @@ export class Room extends Context.Tag("fernet-chat/Room")<
 const needsLog = ({ events, members }: RoomState.Decision<Downlink>): boolean => events.length > 0 || members.length > 0
 
 /** Builds a room over the Log, for the life of the Scope. */
-export const make = Effect.fnUntraced(function* (limits: Limits) {
+export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nickname.Judge) {
   const clock = yield* Effect.clock
   const log = RoomMetrics.counted(yield* Log, clock)
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
   const { turn: nextTurn } = yield* EventLoop
   const scope = yield* Effect.scope
-  let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis())
+  let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis(), judge)
   const inbox = new Inbox(limits.queue, Item.isUrgent)
   /** Open while the log takes what it is given. */
   const taking = yield* Effect.makeLatch(true)

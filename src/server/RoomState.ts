@@ -57,6 +57,8 @@ export interface State<L> {
   readonly networks: HashMap.HashMap<Protocol.MemberId, string>
   /** The networks that bans bar. */
   readonly barred: HashSet.HashSet<string>
+  /** Which nicks may be had. */
+  readonly judge: Nickname.Judge
 }
 
 export interface Decision<L> {
@@ -71,7 +73,8 @@ export interface Decision<L> {
 export const make = <L>(
   head: Protocol.Position,
   memberships: ReadonlyArray<Membership.Membership>,
-  at: number
+  at: number,
+  judge: Nickname.Judge = Nickname.parse
 ): State<L> => {
   const here = memberships.filter((membership) => membership.here)
   return {
@@ -89,7 +92,8 @@ export const make = <L>(
     links: HashMap.empty(),
     away: HashMap.fromIterable(here.map(({ member }) => [member, at])),
     networks: HashMap.empty(),
-    barred: Membership.barredNetworks(memberships)
+    barred: Membership.barredNetworks(memberships),
+    judge
   }
 }
 
@@ -233,7 +237,7 @@ const nick = <L>(state: State<L>, asking: Asking<L>, at: number): Decision<L> =>
   if (Option.isSome(refusal)) return refusal.value
   const reject = (reason: Protocol.RejectedReason, detail: string) =>
     decided(state, [], [{ _tag: "Rejected", link, reason, detail }])
-  const parsed = Nickname.parse(message.nick)
+  const parsed = state.judge(message.nick)
   if (Either.isLeft(parsed)) return reject("nick-invalid", parsed.left)
   const wanted = parsed.right
   const seq = Protocol.next(state.head)

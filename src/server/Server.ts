@@ -7,6 +7,7 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
@@ -16,6 +17,7 @@ import type * as Admin from "../domain/Admin.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import type { Fernet } from "../domain/Fernet.js"
 import type * as Keys from "../domain/Keys.js"
+import * as Nickname from "../domain/Nickname.js"
 import type * as Protocol from "../domain/Protocol.js"
 import { Listener } from "../domain/Transport.js"
 import * as CatchUp from "./CatchUp.js"
@@ -47,6 +49,11 @@ export interface Options extends Partial<Limits.Limits> {
   readonly keys: Keys.Ring<Keys.ServerKey>
   /** How long the log keeps events: 30 days. Members and what of theirs is acknowledged are kept for ever. */
   readonly retain?: Duration.DurationInput
+  /**
+   * Which of the nicks that are nicks at all may be had; without it, all of them. It is asked in the room's turn: it has
+   * to be quick, and a defect in it ends the server. Who has a nick already keeps it until the next connection.
+   */
+  readonly judgeNick?: Nickname.Judge<Nickname.Nickname>
 }
 
 /** What there is to know of a running server, and what its operator can do. */
@@ -126,7 +133,9 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const roomScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const limits = { ...Limits.standard, ...options }
   yield* Metrics.register
-  const room = yield* Scope.extend(Room.make(limits), roomScope)
+  const { judgeNick = Either.right } = options
+  const judge: Nickname.Judge = (text) => Either.flatMap(Nickname.parse(text), judgeNick)
+  const room = yield* Scope.extend(Room.make(limits, judge), roomScope)
   yield* Effect.forkIn(trim(options.retain ?? "30 days"), roomScope)
   const services = Context.make(Room.Room, room)
   const catchUp = yield* Effect.provide(CatchUp.make, services)
