@@ -22,6 +22,7 @@ export const manual: string = ManPage.roff({
     ["chat s --host 0.0.0.0", "Serve a chat to other machines."],
     ["chat c --nick ada", "Join it from the same directory."],
     ["chat invite --host 192.0.2.7", "Print what lets somebody else in."],
-    ["chat send --nick backup the backup is done", "Say one text from a script."]
+    ["chat send --nick backup the backup is done", "Say one text from a script."],
+    ["chat admin say the server moves at noon", "Tell everybody, as the operator."]
   ]
 })

@@ -15,7 +15,7 @@ export { Disconnected, HistoryError, JoinError, RenameError, SayError } from "./
 export * as StateFiles from "./client/StateFiles.js"
 /** Entries as lines of JSON, as `chat c --json` prints them. */
 export * as EntryJson from "./client/terminal/EntryJson.js"
-/** What a server and its operator say to each other over a local socket. */
+/** What a server and its operator say to each other over a local socket, and what `chat admin --json` prints. */
 export * as Admin from "./domain/Admin.js"
 export { Entropy, type Shape as EntropyShape } from "./domain/Entropy.js"
 export { EventLoop, type Shape as EventLoopShape } from "./domain/EventLoop.js"

@@ -36,6 +36,8 @@ const printed = (...lines: ReadonlyArray<string>) => ({
 /** What is told of a command that fails, in a line. */
 const told = (line: string, code = 1) => ({ code, stdout: "", stderr: `chat: ${line}\n` })
 
+const subcommands = ["names", "stats", "say", "kick", "ban", "unban", "bans", "stop"]
+
 const kicked = "the operator has put you out of the room: you may join again"
 const barred = "the operator has barred you, or all from your address: only the operator can let you in again"
 const keyNote = "who holds the key can come back from elsewhere as somebody new: only a new key shuts out for good"
@@ -150,8 +152,18 @@ describe("chat admin", () => {
       for (const args of [[], ["--help"]]) {
         const { code, stdout } = yield* admin(...args)
         expect(code).toBe(0)
-        for (const name of ["kick", "ban", "unban", "bans"]) expect(stdout).toMatch(new RegExp(`- ${name} `))
+        expect(stdout).toContain("a server on this machine")
+        for (const name of subcommands) expect(stdout).toMatch(new RegExp(`- ${name} `))
       }
+      for (const args of [["frob"], ["frob", "--json"], ["frob", "ada"]]) {
+        expect(yield* admin(...args)).toEqual(
+          told(`chat admin has no frob: it has ${subcommands.join(", ")} (chat admin --help shows how)`, 2)
+        )
+      }
+      expect(yield* Command.run(["frob"], { cwd })).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/ for chat /)
+      })
       expect((yield* admin("ban", "--help")).stdout).toContain("Only a new key shuts out for good who holds the key")
     })
   )

@@ -50,6 +50,8 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
       flush: Effect.void,
       operate: () => Effect.never,
       bans: Effect.succeed([]),
+      names: Effect.succeed([]),
+      overview: Effect.never,
       count: Effect.succeed(1),
       nick: () => Option.none(),
       join: Effect.never
@@ -77,7 +79,7 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
     const link = new Downlink(sink, writer, start)
     const head = Protocol.Seq.make(yield* log.head)
     const welcome = { log: log.id, head, after: Protocol.start, member, nick: "ada", acked: 0, count: 1 }
-    link.admit({ welcome: { _tag: "Welcome", ...welcome }, roster: [] })
+    link.admit({ welcome: { _tag: "Welcome", ...welcome }, roster: [] }, 0)
     yield* Deferred.await(ready)
     return link
   }).pipe(Effect.scoped, Effect.provide(Fernet.layer))

@@ -33,3 +33,7 @@ export const interruption = { exitCode: 130 }
 export const report = (line: string): Effect.Effect<void> =>
   // Some of it may be the server's words.
   Effect.sync(() => void process.stderr.write(`chat: ${Display.oneLine(Secrets.hide(line))}\n`))
+
+/** The same for programs: a line of JSON. */
+export const reportJson = (value: object): Effect.Effect<void> =>
+  Effect.sync(() => void process.stderr.write(`${Secrets.hide(JSON.stringify(value))}\n`))

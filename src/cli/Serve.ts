@@ -1,4 +1,5 @@
 /** `chat s`: serves a chat until it is interrupted. */
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
@@ -7,7 +8,9 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import packageJson from "../../package.json" with { type: "json" }
 import type { Address } from "../domain/Address.js"
+import type * as Admin from "../domain/Admin.js"
 import * as Fernet from "../domain/Fernet.js"
 import * as KeyFile from "../domain/KeyFile.js"
 import * as Keys from "../domain/Keys.js"
@@ -78,7 +81,8 @@ const makeKeyFile = Effect.fn("makeKeyFile")(function* (path: string) {
 const openLog = Effect.fn("openLog")(function* (options: ServeOptions, source: KeySource.KeySource, keys: Keys.KeySet) {
   if (options.ephemeral) {
     const Log = yield* loadMemory
-    return { name: "in memory, until the server ends", context: yield* Layer.build(Log.layerMemory()) }
+    const name = "in memory, until the server ends"
+    return { name, file: Option.none<string>(), context: yield* Layer.build(Log.layerMemory()) }
   }
   const file = yield* Database.find(options.db, source)
   yield* Database.lock(file)
@@ -86,7 +90,18 @@ const openLog = Effect.fn("openLog")(function* (options: ServeOptions, source: K
   if (Option.isSome(aside)) yield* Console.log(`the old log is in ${aside.value}`)
   const LogSql = yield* loadDatabase
   const layer = LogSql.layer({ file, keys: Keys.serverKeys(keys) })
-  return { name: file, context: yield* Layer.build(Layer.provide(layer, Fernet.layer)) }
+  return { name: file, file: Option.some(file), context: yield* Layer.build(Layer.provide(layer, Fernet.layer)) }
+})
+
+/** What the operator is told of this process. */
+const describe = Effect.fnUntraced(function* (log: Option.Option<string>) {
+  const bytes = yield* Effect.transposeMapOption(log, Database.size)
+  const process: Admin.Process = {
+    version: `${packageJson.version}, Node ${globalThis.process.versions.node}`,
+    memory: globalThis.process.memoryUsage.rss(),
+    ...(Option.isSome(log) && Option.isSome(bytes) ? { log: { file: log.value, bytes: bytes.value } } : {})
+  }
+  return process
 })
 
 const run = Effect.fn("serve")(function* (options: ServeOptions) {
@@ -107,6 +122,9 @@ const run = Effect.fn("serve")(function* (options: ServeOptions) {
     concurrency: 3
   })
   const socket = yield* Socket.open(options.socket, source)
+  const fs = yield* FileSystem.FileSystem
+  const process = Effect.provideService(describe(log.file), FileSystem.FileSystem, fs)
+  const operator = Operator.run({ process })
   yield* Effect.gen(function* () {
     const server = yield* Server.Server
     yield* observed.follow(server.readiness)
@@ -115,7 +133,7 @@ const run = Effect.fn("serve")(function* (options: ServeOptions) {
       Hints.format({ address: { host, port: bound }, source, keys, program, log: log.name, metrics: observed.bound })
     )
     if (Either.isLeft(socket)) return yield* Effect.zipRight(Effect.logWarning(socket.left), server.join)
-    return yield* Effect.raceFirst(server.join, Effect.provide(Operator.run, socket.right))
+    return yield* Effect.raceFirst(server.join, Effect.provide(operator, socket.right))
   }).pipe(
     Effect.provide(
       Server.layer({ keys: Keys.serverKeys(keys), retain, ...limits }).pipe(

@@ -102,6 +102,11 @@ export class Connections {
     return true
   }
 
+  /** How many have not shown that they hold a key, and how many have, and have a place. */
+  get counts(): { readonly halfOpen: number; readonly sessions: number } {
+    return { halfOpen: this.halfOpen.size, sessions: this.sessions.size }
+  }
+
   /** The downlink of one that has shown that it holds a key, and has a place. */
   find(transport: Transport): Downlink | undefined {
     return this.sessions.get(transport)

@@ -65,6 +65,16 @@ export class Hub {
     this.former?.live.delete(link)
   }
 
+  /** Whether a session is live. */
+  has(link: Downlink): boolean {
+    return this.current.live.has(link) || this.former?.live.has(link) === true
+  }
+
+  /** The number of the group key. */
+  get epoch(): number {
+    return this.current.number
+  }
+
   /** How many sessions are live. */
   get size(): number {
     return this.current.live.size + (this.former?.live.size ?? 0)

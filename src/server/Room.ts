@@ -11,14 +11,12 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import type { BanEntry, OperatorError } from "../domain/Admin.js"
+import type { BanEntry, Name, OperatorError } from "../domain/Admin.js"
 import { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import { Fernet } from "../domain/Fernet.js"
 import type * as Nickname from "../domain/Nickname.js"
-import * as Protocol from "../domain/Protocol.js"
-import * as Roster from "../domain/Roster.js"
-import * as Wire from "../domain/Wire.js"
+import type * as Protocol from "../domain/Protocol.js"
 import type { Downlink } from "./Downlink.js"
 import { Hub } from "./Hub.js"
 import { Inbox } from "./Inbox.js"
@@ -27,8 +25,10 @@ import type { Limits } from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
 import * as Moderation from "./Moderation.js"
 import * as Operation from "./Operation.js"
+import * as Overview from "./Overview.js"
 import * as RoomMetrics from "./RoomMetrics.js"
 import * as RoomState from "./RoomState.js"
+import * as Telling from "./Telling.js"
 
 export type Command = Item.Command
 
@@ -43,9 +43,6 @@ const patience = (live: number): number => Math.min(10 * Math.floor(live / 100),
  * read a text, and in that time the texts of the next have come: gathered they are one write to each and not several.
  */
 const turnsAtMost = 4
-
-/** The ends of a membership, which are told before Bye. */
-const endings: ReadonlySet<Protocol.ByeReason> = new Set(["quit", "kicked", "banned"])
 
 /** How long what the log has refused waits for the next try. */
 const retryTime = "1 second"
@@ -65,6 +62,10 @@ export class Room extends Context.Tag("fernet-chat/Room")<
     readonly operate: <A>(act: Moderation.Act<A>) => Effect.Effect<A, OperatorError>
     /** Who is barred, by member. */
     readonly bans: Effect.Effect<ReadonlyArray<BanEntry>>
+    /** Who is here, by member. */
+    readonly names: Effect.Effect<ReadonlyArray<Name>>
+    /** How it is. */
+    readonly overview: Effect.Effect<Overview.Overview>
     /** Members who are here. */
     readonly count: Effect.Effect<number>
     /** What a member is called, or was when it left. */
@@ -89,28 +90,6 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
   const taking = yield* Effect.makeLatch(true)
   let isTaking = true
 
-  /** Where a session starts: where it asks to go on in this log, else a little history; never before what there is. */
-  const startOf = (resume: RoomState.Resume, oldest: Protocol.Seq) => {
-    const known = Option.filter(resume, ({ log: id }) => id === log.id)
-    const wanted = Option.match(known, {
-      onNone: () => state.head - limits.history,
-      onSome: ({ after }) => Math.min(after, state.head)
-    })
-    return Protocol.Position.make(Math.max(wanted, oldest - 1))
-  }
-
-  /**
-   * Writes to a session what the log holds beyond where it stands; true when it then stands at the head, for in the
-   * Room's turn nothing is added meanwhile. Who is far behind, or does not take it, has to read the log by itself.
-   */
-  const bringUp = (link: Downlink): boolean => {
-    if (!link.isWelcomed) return true
-    const rest = log.recent(link.last)
-    if (Option.isNone(rest)) return false
-    if (!Arr.isNonEmptyReadonlyArray(rest.value)) return true
-    return Wire.pages(rest.value).every((events) => link.events(events) <= limits.maxUnsent)
-  }
-
   /** Departs those of `away` who have not come back within the grace time. */
   const expire = (away: Iterable<readonly [Protocol.MemberId, number]>) =>
     Effect.when(
@@ -122,53 +101,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
   yield* expire(Array.from(state.away))
   yield* Effect.forkScoped(hub.renewal(limits.epoch))
 
-  /** The roster as it was last told, in pages: those who come together are told the same. */
-  let told: { readonly roster: Roster.Roster; readonly pages: ReadonlyArray<Protocol.Members> } | undefined
-  const rosterPages = () => {
-    const { roster } = state
-    if (told?.roster === roster) return told.pages
-    const members = Roster.members(roster)
-    // Whoever is told is here as well, so the roster is never empty.
-    const lists = Arr.isNonEmptyReadonlyArray(members) ? Wire.pages(members) : []
-    const pages = lists.map((page): Protocol.Members => ({ _tag: "Members", members: page }))
-    told = { roster, pages }
-    return pages
-  }
-
-  const act = Effect.fnUntraced(function* (reply: RoomState.Reply<Downlink>) {
-    switch (reply._tag) {
-      case "Admitted": {
-        const { link, resume } = reply
-        const seated = RoomState.memberOf(state, link)
-        // Left again within the same batch, or taken over: its Bye follows.
-        if (Option.isNone(seated)) return
-        const { acked, member, nick } = seated.value
-        const head = Protocol.Seq.make(state.head)
-        const after = startOf(resume, yield* log.oldest)
-        const count = HashMap.size(state.roster)
-        const welcome: Protocol.Welcome = { _tag: "Welcome", log: log.id, head, after, member, nick, acked, count }
-        return link.admit({ welcome, roster: rosterPages() })
-      }
-      case "Rejected":
-        return void reply.link.send({ _tag: "Rejected", reason: reply.reason, detail: reply.detail })
-      case "Live":
-        // Lost again within the same batch: it must not stay in the Hub.
-        if (Option.isNone(RoomState.memberOf(state, reply.link))) return
-        return bringUp(reply.link) ? hub.add(reply.link) : reply.link.catchUp()
-      case "Bye":
-        hub.remove(reply.link)
-        // Who leaves has a right to see its last texts in the log, also when it was not live yet; who is put out need not.
-        if (endings.has(reply.reason) && !bringUp(reply.link) && reply.reason === "quit") {
-          return reply.link.byeAtHead(reply.reason)
-        }
-        return reply.link.bye(reply.reason)
-      case "Away":
-        return yield* expire([[reply.member, reply.since]])
-    }
-  })
-
-  /** Tells what has become of commands whose events, if any, are in the log. */
-  const tell = (replies: ReadonlyArray<RoomState.Reply<Downlink>>) => Effect.forEach(replies, act, { discard: true })
+  const tell = Telling.make({ log, hub, limits, clock, state: () => state, expire })
 
   /** The newest refusal of the log that the operator was told of, and whether it is to be asked again in a while. */
   let refusal: string | undefined
@@ -327,6 +260,8 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
         )
       ),
     bans: Effect.sync(() => Moderation.bans(state)),
+    names: Effect.sync(() => Overview.names(state, hub)),
+    overview: Effect.map(log.oldest, (oldest) => Overview.of(state, hub, oldest, isTaking)),
     count: Effect.sync(() => HashMap.size(state.roster)),
     nick: (member) => Option.map(HashMap.get(state.members, member), ({ nick }) => nick),
     join: Fiber.join(fiber)
