@@ -80,7 +80,7 @@ export const part: Part = {
   scenarios: [name],
   run: ({ isQuick }) =>
     Effect.gen(function* () {
-      const rounds = isQuick ? 5 : 30
+      const rounds = isQuick ? 5 : 24
       const measured = yield* Effect.either(measure(rounds))
       if (Either.isLeft(measured)) return { rows: [], claims: [], failures: [`${name}: ${measured.left.message}`] }
       yield* Console.log(

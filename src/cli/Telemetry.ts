@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Address } from "../domain/Address.js"
 import * as MetricsListener from "./MetricsListener.js"
-import * as Otlp from "./Otlp.js"
 import type { OtlpSettings } from "./OtlpSettings.js"
 import * as ProcessMetrics from "./ProcessMetrics.js"
 
@@ -16,10 +15,12 @@ export interface Options {
   readonly status: Effect.Effect<MetricsListener.Status>
 }
 
+const loadOtlp = Effect.promise(() => import("./Otlp.js"))
+
 /** Does what is asked for, for the life of the Scope; gives where it listens, if it does. */
 export const start = Effect.fn("Telemetry.start")(function* ({ metrics, otlp, status }: Options) {
   const bound = Option.isSome(metrics) ? Option.some(yield* MetricsListener.listen(metrics.value, status)) : metrics
   yield* ProcessMetrics.measure
-  if (Option.isSome(otlp)) yield* Otlp.send(otlp.value)
+  if (Option.isSome(otlp)) yield* (yield* loadOtlp).send(otlp.value)
   return bound
 })

@@ -19,7 +19,7 @@ const metrics = Options.text("metrics").pipe(
   Options.withPseudoName("host:port"),
   Options.withDescription(
     "answer /metrics, for Prometheus, /healthz and /readyz over HTTP there ($CHAT_METRICS); " +
-      "a port alone is of this machine only"
+      "a port alone is of this machine only. By OTLP they go where $OTEL_EXPORTER_OTLP_ENDPOINT says"
   ),
   Options.withFallbackConfig(Config.nonEmptyString("CHAT_METRICS")),
   Options.withSchema(Listening.Listening),

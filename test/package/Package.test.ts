@@ -173,6 +173,8 @@ describe("installed, the library", () => {
       yield* ada.shows("-- ada joined")
       ada.write("hello\n")
       yield* ada.shows("<echo> ada said: hello")
+      yield* bot.shows("0 texts since the start\n")
+      yield* bot.shows("\nchat_texts_total 2\n")
       ada.child.stdin?.end()
       expect(yield* ada.exit).toBe(0)
       bot.kill("SIGINT")
