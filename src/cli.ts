@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { AdminOptions, BanOptions, MemberOptions } from "./cli/Admin.js"
+import type { BackupOptions } from "./cli/Backup.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
@@ -241,6 +242,18 @@ const adminCommand = Command.make("admin").pipe(
   ])
 )
 
+const backupOptions = {
+  db,
+  keyFile: Options.text("key-file").pipe(
+    Options.withDescription("the server's key file ($CHAT_KEY_FILE), beside which the log is; it is not read"),
+    Options.optional
+  )
+}
+const copied = Args.text({ name: "file" }).pipe(Args.withDescription("the copy: a new file"))
+const backupCommand = Command.make("backup", { ...backupOptions, file: copied }, (options) => backup(options)).pipe(
+  Command.withDescription("Copy the log of a server, while it runs or not. The copy is as encrypted as the log.")
+)
+
 const subcommands = [
   serverCommand("s", serveText),
   clientCommand("c", joinText),
@@ -248,6 +261,7 @@ const subcommands = [
   sendCommand,
   keygenCommand,
   adminCommand,
+  backupCommand,
   serverCommand("server", "The same as s."),
   clientCommand("client", "The same as c.")
 ] as const
@@ -302,6 +316,12 @@ const invite = (options: InviteOptions) =>
   Effect.flatMap(
     Effect.promise(() => import("./cli/Invite.js")),
     (Invite) => Invite.invite(options)
+  )
+
+const backup = (options: BackupOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./cli/Backup.js")),
+    (Backup) => Backup.backup(options)
   )
 
 const loadAdmin = Effect.promise(() => import("./cli/Admin.js"))
