@@ -32,7 +32,7 @@ const doorman = Effect.gen(function* () {
     const dialer = TransportTcp.layerDialer({ host: "127.0.0.1", port: Number(address.split(":").at(-1)) })
     return Client.layer({ keys: yield* Keys.roomKeys(keys), nick: "doorman" }).pipe(Layer.provide(dialer))
   })
-  yield* greet.pipe(Effect.provide(Layer.unwrapEffect(member)), Effect.provide(server))
+  yield* Effect.provide(greet, Layer.provide(Layer.unwrapEffect(member), server))
 })
 
 doorman.pipe(Effect.provide([Log.layerMemory(), Fernet.layer, NodeContext.layer]), NodeRuntime.runMain)

@@ -12,7 +12,7 @@ const room = (name: string, variable: string, defaultPort: number) =>
     yield* Effect.gen(function* () {
       const { address, join } = yield* Server.Server
       yield* Console.log(`${name}: serving on ${address}`)
-      yield* join
+      return yield* join
     }).pipe(Effect.provide(server))
   }).pipe(Effect.annotateLogs({ room: name }))
 

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AdminCommand from "./cli/AdminCommand.js"
+import type { BackupOptions } from "./cli/Backup.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
@@ -213,6 +214,18 @@ const inviteCommand = Command.make("invite", inviteOptions, (options) => invite(
   Command.withDescription("Print one line that lets somebody in, and on a terminal a QR code of it.")
 )
 
+const backupOptions = {
+  db,
+  keyFile: Options.text("key-file").pipe(
+    Options.withDescription("the server's key file ($CHAT_KEY_FILE), beside which the log is; it is not read"),
+    Options.optional
+  )
+}
+const copied = Args.text({ name: "file" }).pipe(Args.withDescription("the copy: a new file"))
+const backupCommand = Command.make("backup", { ...backupOptions, file: copied }, (options) => backup(options)).pipe(
+  Command.withDescription("Copy the log of a server, while it runs or not. The copy is as encrypted as the log.")
+)
+
 const subcommands = [
   serverCommand("s", serveText),
   clientCommand("c", joinText),
@@ -220,6 +233,7 @@ const subcommands = [
   sendCommand,
   keygenCommand,
   AdminCommand.make(verbatim),
+  backupCommand,
   serverCommand("server", "The same as s."),
   clientCommand("client", "The same as c.")
 ] as const
@@ -265,6 +279,12 @@ const invite = (options: InviteOptions) =>
   Effect.flatMap(
     Effect.promise(() => import("./cli/Invite.js")),
     (Invite) => Invite.invite(options)
+  )
+
+const backup = (options: BackupOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./cli/Backup.js")),
+    (Backup) => Backup.backup(options)
   )
 
 /** `chat` was called without anything else. */

@@ -146,7 +146,18 @@ describe("the README", () => {
         const fresh = yield* shell(run("npx chat s --new-log"), { cwd, env: { CHAT_PORT: "0" } })
         yield* fresh.shows("the old log is in chat.db.1")
         yield* fresh.shows("serving on 127.0.0.1:")
+        expect((yield* toEnd(run("npx chat backup copy.db"), { cwd })).stdout).toMatch(/^copied chat.db to copy.db: /)
         yield* interrupt(fresh)
+        const copyAt = / --port 55556/
+        const copy = yield* shell(run("npx chat s --db copy.db --port 55556 --retain forever").replace(copyAt, ""), {
+          cwd,
+          env: { CHAT_PORT: "0" }
+        })
+        yield* copy.shows(/serving on 127\.0\.0\.1:\d+/)
+        const read = run("npx chat c --port 55556 --nick reader --since 0 < /dev/null").replace(copyAt, "")
+        const there = { CHAT_PORT: /serving on 127\.0\.0\.1:(\d+)/.exec(copy.stdout())?.[1] ?? "" }
+        expect((yield* toEnd(read, { cwd, env: there })).code).toBe(0)
+        yield* interrupt(copy)
 
         expect((yield* toEnd(run("npx chat keygen -o room.key"), { cwd })).code).toBe(0)
         expect((yield* toEnd(run("npx chat keygen --server -o server.key"), { cwd })).code).toBe(0)

@@ -3,8 +3,6 @@
  * committed survives a crash of the machine. Everything runs on one kept connection and on the caller's thread, which a
  * commit blocks until the disk has synced: see LogSql.
  */
-import { Buffer } from "node:buffer"
-import type * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -18,6 +16,7 @@ import * as Schema from "effect/Schema"
 import { Entropy } from "../domain/Entropy.js"
 import * as Protocol from "../domain/Protocol.js"
 import { damaged, LogError, makeId } from "./Log.js"
+import { applicationId, fileError, foreign, look, ownerOnly, sizeOf, sqlError, unavailable } from "./SqlFile.js"
 import * as Sqlite from "./Sqlite.js"
 import { MemberRow, type Resealed, Row, Store } from "./Store.js"
 
@@ -27,11 +26,6 @@ export interface Options {
   /** A quota: what the database may grow to, in bytes. Without one, the disk is the limit. */
   readonly maxBytes?: number | undefined
 }
-
-/** Which program an SQLite file belongs to, at byte 68 of it: "frnt". */
-const applicationId = 0x66726e74
-
-const ownerOnly = 0o600
 
 const migrationsTable = "migrations"
 
@@ -47,50 +41,12 @@ const migrations: Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClie
 }
 const version = Object.keys(migrations).length
 
-const foreign = (file: string, detail: string) =>
-  new LogError({ reason: "foreign", message: `${file} ${detail}: nothing in it was changed. Name another with --db` })
-
-const unavailable = (file: string, detail: string) =>
-  new LogError({ reason: "unavailable", message: `cannot use the log ${file}: ${detail}` })
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-/** What SQLite says, as what can be done about it. */
-const sqlError = (file: string) => (error: unknown) => {
-  // @effect/sql wraps what libsql threw.
-  const cause = Predicate.isTagged(error, "SqlError") && Predicate.hasProperty(error, "cause") ? error.cause : error
-  const code = Predicate.hasProperty(cause, "code") ? String(cause.code) : ""
-  const is = (...codes: ReadonlyArray<string>) => codes.some((each) => code.startsWith(each))
-  if (is("SQLITE_FULL")) {
-    return new LogError({
-      reason: "full",
-      message: `there is no room for more in the log ${file}: free space on its disk, or raise its limit`
-    })
-  }
-  if (is("SQLITE_BUSY", "SQLITE_LOCKED")) {
-    return new LogError({ reason: "locked", message: `the log ${file} is locked: another process uses it` })
-  }
-  // The next place in the log is taken: somebody has written there who should not be here at the same time.
-  if (is("SQLITE_CONSTRAINT")) {
-    return new LogError({
-      reason: "locked",
-      message: `another server has written to the log ${file}: stop one of them`
-    })
-  }
-  if (is("SQLITE_CORRUPT", "SQLITE_NOTADB")) return damaged(file, textOf(cause))
-  return unavailable(file, textOf(cause))
-}
-
-const fileError = (file: string) => (error: PlatformError.PlatformError) => unavailable(file, error.message)
-
 /**
  * Looks at the file before SQLite does, which would take any empty file for its own and might tidy up in another
  * program's. Makes it where there is none.
  */
 const claim = Effect.fn("SqlStore.claim")(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
-  const sizeOf = (path: string) =>
-    Effect.map(Effect.option(fs.stat(path)), Option.match({ onNone: () => 0, onSome: ({ size }) => Number(size) }))
   if ((yield* sizeOf(file)) === 0 && (yield* sizeOf(`${file}-wal`)) > 0) {
     // SQLite would delete it, and with it the newest of a log whose file was moved or lost.
     return yield* damaged(file, `there is ${file}-wal, and nothing that it belongs to`)
@@ -102,17 +58,7 @@ const claim = Effect.fn("SqlStore.claim")(function* (file: string) {
       () => Effect.void
     )
   )
-  const { size, type } = yield* fs.stat(file)
-  if (type !== "File") return yield* unavailable(file, "it is no regular file")
-  if (size === 0n) return
-  // A crash while the file was made has left it unfinished; only SQLite can tell whose it is.
-  if ((yield* sizeOf(`${file}-journal`)) > 0) return
-  const header = yield* Effect.scoped(Effect.flatMap(fs.open(file), (opened) => opened.readAlloc(72)))
-  const bytes = Buffer.from(Option.getOrElse(header, () => new Uint8Array(0)))
-  if (bytes.length < 72 || !bytes.toString("latin1").startsWith("SQLite format 3\0")) {
-    return yield* foreign(file, "is not a log, or its beginning is damaged")
-  }
-  if (bytes.readUInt32BE(68) !== applicationId) return yield* foreign(file, "is another program's database")
+  yield* look(file)
 })
 
 /** Rows of a result, as what they should be. */
