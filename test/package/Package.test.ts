@@ -71,6 +71,7 @@ describe("the package", () => {
         "dist/bin/LICENSES.txt",
         "dist/bin/package.json",
         "dist/man/chat.1",
+        "hosting/chat.service",
         "package.json"
       ].toSorted()
     )
