@@ -9,7 +9,7 @@ const room = (name: string, variable: string, defaultPort: number) =>
     const port = yield* Config.withDefault(Config.integer(variable), defaultPort)
     const listener = TransportTcp.layerListener({ host: "127.0.0.1", port })
     const server = Server.layer({ keys }).pipe(Layer.provide([listener, LogSql.layer({ file: `${name}.db`, keys })]))
-    yield* Effect.gen(function* () {
+    return yield* Effect.gen(function* () {
       const { address, join } = yield* Server.Server
       yield* Console.log(`${name}: serving on ${address}`)
       return yield* join

@@ -25,12 +25,17 @@ export interface Options {
   readonly file: string
   /** A quota: what the database may grow to, in bytes. Without one, the disk is the limit. */
   readonly maxBytes?: number | undefined
+  /** What makes each version of the tables, for who tries a new one. */
+  readonly migrations?: Migrations
 }
 
 const migrationsTable = "migrations"
 
-/** What made each version of the tables, by its number. */
-const migrations: Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>> = {
+/** What makes each version of the tables of the one before, by its number: all that are due in one transaction. */
+export type Migrations = Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>
+
+/** The versions there were. What is in one is not changed any more: another follows it. */
+export const migrations: Migrations = {
   "0001_log": Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     yield* sql`CREATE TABLE log (id TEXT NOT NULL)`
@@ -39,7 +44,6 @@ const migrations: Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClie
     yield* sql`INSERT INTO log (id) VALUES (${makeId(yield* Entropy)})`
   })
 }
-const version = Object.keys(migrations).length
 
 /**
  * Looks at the file before SQLite does, which would take any empty file for its own and might tidy up in another
@@ -78,7 +82,9 @@ const one = <A extends object>(statement: Statement<A>): Effect.Effect<A | undef
   Effect.map(statement, (rows) => rows[0])
 
 /** Sees that the database is a whole one of ours, before anything is written to it, and brings it up to this version. */
-const prepare = Effect.fn("SqlStore.prepare")(function* ({ file, maxBytes }: Options, sql: SqlClient.SqlClient) {
+const prepare = Effect.fn("SqlStore.prepare")(function* (options: Options, sql: SqlClient.SqlClient) {
+  const { file, maxBytes } = options
+  const versions = options.migrations ?? migrations
   // For a program that makes a backup.
   yield* sql.unsafe("PRAGMA busy_timeout = 1000")
   const pages = yield* one(sql.unsafe<{ page_count: number }>("PRAGMA page_count"))
@@ -101,8 +107,9 @@ const prepare = Effect.fn("SqlStore.prepare")(function* ({ file, maxBytes }: Opt
   yield* sql`CREATE TABLE IF NOT EXISTS ${sql(migrationsTable)}
     (migration_id INTEGER PRIMARY KEY NOT NULL, created_at TEXT NOT NULL DEFAULT '', name TEXT NOT NULL)`
   const newest = yield* one(sql<{ id: number }>`SELECT max(migration_id) AS id FROM ${sql(migrationsTable)}`)
-  if ((newest?.id ?? 0) > version) return yield* foreign(file, "was written by a newer version of this program")
-  yield* Migrator.make({})({ loader: Migrator.fromRecord(migrations), table: migrationsTable }).pipe(
+  if ((newest?.id ?? 0) > Object.keys(versions).length)
+    return yield* foreign(file, "was written by a newer version of this program")
+  yield* Migrator.make({})({ loader: Migrator.fromRecord(versions), table: migrationsTable }).pipe(
     Effect.provideService(SqlClient.SqlClient, sql),
     // The migrator dies of what the database says.
     Effect.catchAllDefect((defect) => Effect.fail(Predicate.hasProperty(defect, "cause") ? defect.cause : defect))

@@ -72,6 +72,7 @@ describe("the package", () => {
         "dist/bin/package.json",
         "dist/man/chat.1",
         "docs/grafana.json",
+        "hosting/chat.service",
         "package.json"
       ].toSorted()
     )
