@@ -17,6 +17,7 @@ const patience = "30 seconds"
 /** How long who has asked for the end may take to read that it comes. */
 const farewellTime = "1 second"
 
+/** What answers know beside the server. */
 export interface Options {
   /** What is to be told of the process, beside what the server knows. */
   readonly process?: Effect.Effect<Admin.Process>
