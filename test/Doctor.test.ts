@@ -200,7 +200,7 @@ describe("chat doctor", () => {
         writeFileSync(join(cwd, "letter.db"), "a letter".repeat(100))
         expect(yield* look(cwd, "--db", "letter.db")).toMatchObject({
           code: 1,
-          database: "fail letter.db is not a log, or its beginning is damaged: name another with --db"
+          database: expect.stringMatching(/^fail letter\.db is not a log, or its beginning is damaged: .*--db$/)
         })
         expect(yield* look(cwd, "--db", "nowhere/chat.db")).toMatchObject({
           code: 1,
