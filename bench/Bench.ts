@@ -9,6 +9,7 @@ import * as FanOut from "./parts/FanOut.js"
 import * as Growth from "./parts/Growth.js"
 import * as Idle from "./parts/Idle.js"
 import * as Joins from "./parts/Joins.js"
+import * as Metrics from "./parts/Metrics.js"
 import type { Claim, Part, Row } from "./parts/Part.js"
 import * as Start from "./parts/Start.js"
 import * as Strangers from "./parts/Strangers.js"
@@ -22,6 +23,7 @@ const parts: ReadonlyArray<Part> = [
   Idle.part,
   Joins.part,
   Strangers.part,
+  Metrics.part,
   Client.part,
   Start.part
 ]

@@ -9,7 +9,13 @@ export const manual: string = ManPage.roff({
   environment: [
     ["NO_COLOR, FORCE_COLOR", "Whether what is shown on a terminal has colours."],
     ["TERM", "With dumb, lines are printed and read, and nothing is drawn."],
-    ["XDG_STATE_HOME", "Where a client keeps its files, in fernet-chat there."]
+    ["XDG_STATE_HOME", "Where a client keeps its files, in fernet-chat there."],
+    [
+      "OTEL_METRICS_EXPORTER, OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_EXPORTER_OTLP_HEADERS, OTEL_EXPORTER_OTLP_TIMEOUT, " +
+        "OTEL_METRIC_EXPORT_INTERVAL, OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_SDK_DISABLED",
+      "How a server sends its metrics, as OpenTelemetry says; gRPC is not spoken. " +
+        "Those with METRICS_ in the name, as OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, go before those without."
+    ]
   ],
   files: [
     ["secret.key", "The room key: one a line, the first is used, all of them open. For its owner only."],
@@ -22,6 +28,7 @@ export const manual: string = ManPage.roff({
     ["chat s --host 0.0.0.0", "Serve a chat to other machines."],
     ["chat c --nick ada", "Join it from the same directory."],
     ["chat invite --host 192.0.2.7", "Print what lets somebody else in."],
-    ["chat send --nick backup the backup is done", "Say one text from a script."]
+    ["chat send --nick backup the backup is done", "Say one text from a script."],
+    ["chat admin say the server moves at noon", "Tell everybody, as the operator."]
   ]
 })

@@ -7,18 +7,31 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { AdminOptions, BanOptions, MemberOptions } from "./cli/Admin.js"
+import * as AdminCommand from "./cli/AdminCommand.js"
 import type { BackupOptions } from "./cli/Backup.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
 import * as LimitFlags from "./cli/LimitFlags.js"
+import * as LogLine from "./cli/LogLine.js"
 import * as Retention from "./cli/Retention.js"
 import type { SendOptions } from "./cli/Send.js"
 import type { ServeOptions } from "./cli/Serve.js"
+import * as TelemetryFlags from "./cli/TelemetryFlags.js"
 import * as Address from "./domain/Address.js"
 
 // ---- Specification ----
+
+/** The arguments; of what says a text those that follow `--` are the text as it is, whatever they look like. */
+const split = (argv: ReadonlyArray<string>) => {
+  const end = argv.indexOf("--")
+  const before = argv.slice(2, Math.max(end, 2))
+  const dashes = before.includes("send") || (before.includes("admin") && before.includes("say")) ? end : -1
+  return dashes === -1 ? { argv, verbatim: [] } : { argv: argv.slice(0, dashes), verbatim: argv.slice(dashes + 1) }
+}
+const { argv: beforeText, verbatim } = split(process.argv)
+/** What of the process's arguments is for `chat` to read, but for the level of the log; the rest is the text. */
+export const { argv, logLevel } = LogLine.takeLevel(beforeText)
 
 /** A setting that an environment variable may give; an empty variable gives nothing. */
 const fallback = (name: string) => Config.nonEmptyString(name)
@@ -90,13 +103,6 @@ const newLog = Options.boolean("new-log").pipe(
   )
 )
 
-const socket = Options.text("socket").pipe(
-  Options.withPseudoName("file"),
-  Options.withDescription("the server's socket for its operator ($CHAT_SOCKET); else chat.sock beside the key file"),
-  Options.withFallbackConfig(fallback("CHAT_SOCKET")),
-  Options.optional
-)
-
 const serverOptions = {
   host: Options.map(
     host("address to listen on; 0.0.0.0 lets other machines in"),
@@ -111,8 +117,9 @@ const serverOptions = {
   ephemeral,
   retain,
   newLog,
-  socket,
-  limits: LimitFlags.options
+  socket: AdminCommand.socket,
+  limits: LimitFlags.options,
+  ...TelemetryFlags.options
 }
 
 /** A whole number from `least` on. */
@@ -207,41 +214,6 @@ const inviteCommand = Command.make("invite", inviteOptions, (options) => invite(
   Command.withDescription("Print one line that lets somebody in, and on a terminal a QR code of it.")
 )
 
-const adminOptions = {
-  socket,
-  keyFile: Options.text("key-file").pipe(
-    Options.withDescription("the server's key file ($CHAT_KEY_FILE), beside which the socket is; it is not read"),
-    Options.optional
-  )
-}
-const ticketOnly = Options.boolean("ticket-only").pipe(
-  Options.withDescription("bar the member alone, and let others in from its address: also itself, as somebody new")
-)
-const who = Args.text({ name: "nick" }).pipe(
-  Args.withDescription("the member's nick, in any case, or @ and its number, as chat admin bans shows it")
-)
-
-const bansText = "Bans hold over restarts. Only a new key shuts out for good who holds the key."
-const adminCommand = Command.make("admin").pipe(
-  Command.withDescription(
-    "Put members of a server on this machine out. It goes over the server's socket, as its user."
-  ),
-  Command.withSubcommands([
-    Command.make("kick", { ...adminOptions, who }, (options) => kick(options)).pipe(
-      Command.withDescription("Put a member out of the room. It may come back, but its client does not by itself.")
-    ),
-    Command.make("ban", { ...adminOptions, ticketOnly, who }, (options) => ban(options)).pipe(
-      Command.withDescription(
-        `Put a member out, here or not, and bar its ticket and the address it comes from (of IPv6 the /64). ${bansText}`
-      )
-    ),
-    Command.make("unban", { ...adminOptions, who }, (options) => unban(options)).pipe(
-      Command.withDescription("Lift the ban of a member, who is named by the nick it had last.")
-    ),
-    Command.make("bans", adminOptions, (options) => bans(options)).pipe(Command.withDescription("Print who is banned."))
-  ])
-)
-
 const backupOptions = {
   db,
   keyFile: Options.text("key-file").pipe(
@@ -260,7 +232,7 @@ const subcommands = [
   inviteCommand,
   sendCommand,
   keygenCommand,
-  adminCommand,
+  AdminCommand.make(verbatim),
   backupCommand,
   serverCommand("server", "The same as s."),
   clientCommand("client", "The same as c.")
@@ -276,15 +248,6 @@ export const chat = Command.make("chat", {}, () => new Alone()).pipe(
 
 /** What the page in the manual tells of: `chat`, and each subcommand in its order. */
 export const descriptors = { chat: chat.descriptor, subcommands: subcommands.map(({ descriptor }) => descriptor) }
-
-/** The arguments; of `chat send` those that follow `--` are the text as it is, whatever they look like. */
-const split = (argv: ReadonlyArray<string>) => {
-  const end = argv.indexOf("--")
-  const dashes = argv.slice(2, Math.max(end, 2)).includes("send") ? end : -1
-  return dashes === -1 ? { argv, verbatim: [] } : { argv: argv.slice(0, dashes), verbatim: argv.slice(dashes + 1) }
-}
-/** What of the process's arguments is for `chat` to read; the rest is text, and `chat send` has it. */
-export const { argv, verbatim } = split(process.argv)
 
 // ---- Handlers: each is loaded when it is the one; the others, and --help, do not wait for it ----
 
@@ -323,12 +286,6 @@ const backup = (options: BackupOptions) =>
     Effect.promise(() => import("./cli/Backup.js")),
     (Backup) => Backup.backup(options)
   )
-
-const loadAdmin = Effect.promise(() => import("./cli/Admin.js"))
-const kick = (options: MemberOptions) => Effect.flatMap(loadAdmin, (Admin) => Admin.kick(options))
-const ban = (options: BanOptions) => Effect.flatMap(loadAdmin, (Admin) => Admin.ban(options))
-const unban = (options: MemberOptions) => Effect.flatMap(loadAdmin, (Admin) => Admin.unban(options))
-const bans = (options: AdminOptions) => Effect.flatMap(loadAdmin, (Admin) => Admin.bans(options))
 
 /** `chat` was called without anything else. */
 class Alone extends Data.TaggedError("Alone") {}

@@ -15,7 +15,7 @@ export { Disconnected, HistoryError, JoinError, RenameError, SayError } from "./
 export * as StateFiles from "./client/StateFiles.js"
 /** Entries as lines of JSON, as `chat c --json` prints them. */
 export * as EntryJson from "./client/terminal/EntryJson.js"
-/** What a server and its operator say to each other over a local socket. */
+/** What a server and its operator say to each other over a local socket, and what `chat admin --json` prints. */
 export * as Admin from "./domain/Admin.js"
 export { Entropy, type Shape as EntropyShape } from "./domain/Entropy.js"
 export { EventLoop, type Shape as EventLoopShape } from "./domain/EventLoop.js"
@@ -51,7 +51,11 @@ export * as Limits from "./server/Limits.js"
 export * as Log from "./server/Log.js"
 /** The log of a room in an SQLite database, encrypted. */
 export * as LogSql from "./server/LogSql.js"
+/** What a server counts, as metrics of Effect. */
+export * as Metrics from "./server/Metrics.js"
 /** The operator's socket of a server. */
 export * as Operator from "./server/Operator.js"
+/** Metrics of Effect as Prometheus reads them. */
+export * as Prometheus from "./server/Prometheus.js"
 /** A server, as a Layer over a Listener, a Log and a Fernet. */
 export * as Server from "./server/Server.js"

@@ -6,6 +6,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Admin from "../src/domain/Admin.js"
 import { lineLimit } from "../src/domain/Framer.js"
 import * as Protocol from "../src/domain/Protocol.js"
+import * as Seal from "../src/domain/Seal.js"
 
 /** A line as a Framer gives it out: a character a byte, without its newline. */
 const lineOf = (bytes: Uint8Array) => {
@@ -24,7 +25,13 @@ const requests: FastCheck.Arbitrary<Admin.Request> = FastCheck.oneof(
     ([who, ticketOnly]): Admin.Request => ({ _tag: "Ban", who, ticketOnly })
   ),
   who.map((who): Admin.Request => ({ _tag: "Unban", who })),
-  FastCheck.maxSafeNat().map((at): Admin.Request => ({ _tag: "ListBans", after: Protocol.Position.make(at) }))
+  FastCheck.tuple(FastCheck.maxSafeNat(), FastCheck.constantFrom("ListBans" as const, "ListNames" as const)).map(
+    ([after, _tag]): Admin.Request => ({ _tag, after: Protocol.Position.make(after) })
+  ),
+  FastCheck.string({ unit: "binary", minLength: 1, maxLength: Seal.maxText }).map(
+    (text): Admin.Request => ({ _tag: "Say", text: Seal.Text.make(text) })
+  ),
+  FastCheck.constantFrom<Array<Admin.Request>>({ _tag: "AskStats" }, { _tag: "Stop" })
 )
 
 /** The longest nick there is, in bytes. */
@@ -47,6 +54,8 @@ describe("a request", () => {
     ["half a request", '{"version":1,"request":{"_tag":"Ban","who":"ada"}}'],
     ["nobody", '{"version":1,"request":{"_tag":"Kick","who":""}}'],
     ["a name without end", `{"version":1,"request":{"_tag":"Kick","who":"${"x".repeat(129)}"}}`],
+    ["nothing to say", '{"version":1,"request":{"_tag":"Say","text":""}}'],
+    ["more than can be said", `{"version":1,"request":{"_tag":"Say","text":"${"x".repeat(4_001)}"}}`],
     ["a tag that has no text", '{"version":1,"request":{"_tag":{"toString":1}}}']
   ])("is none that is %s", (_, line) => {
     const read = Admin.decodeRequest(utf8(line))
@@ -69,6 +78,32 @@ describe("an answer", () => {
     network: "ffff:ffff:ffff:ffff::/64"
   }))
 
+  const names = Arr.makeBy(
+    250,
+    (i): Admin.Name => ({
+      ...member(i + 1, longest),
+      connection: "catching-up",
+      since: Number.MAX_SAFE_INTEGER,
+      from: "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%enp0s31f6]:65535"
+    })
+  )
+  const stats: Admin.Stats = {
+    _tag: "Stats",
+    since: 1,
+    uptime: 2,
+    members: 3,
+    live: 4,
+    catchingUp: 5,
+    halfOpen: 6,
+    head: Protocol.Position.make(7),
+    oldest: Protocol.Seq.make(8),
+    taking: true,
+    epoch: 9,
+    texts: 10,
+    deliveries: 11,
+    refusals: { "wrong-key": 12 }
+  }
+
   it.each<Admin.Answer>([
     { _tag: "Kicked", ...member(1, "zoë") },
     { _tag: "Banned", ...member(1, longest), others },
@@ -76,6 +111,11 @@ describe("an answer", () => {
     { _tag: "Unbanned", ...member(1, longest), network: "192.0.2.7", others },
     Admin.page(bans, Protocol.start),
     Admin.page([], Protocol.start),
+    Admin.pageOfNames(names, Protocol.start),
+    { _tag: "Notice", seq: Protocol.Seq.make(1), at: 2, text: "\u0001".repeat(Seal.maxText) },
+    stats,
+    { ...stats, process: { version: "1", memory: 2, log: { file: "chat.db", bytes: 3 } } },
+    { _tag: "Stopping" },
     { _tag: "Failed", reason: "unknown", message: "nobody" }
   ])("is read as it was written, and fits a line: $_tag", (answer) => {
     const line = lineOf(Admin.encodeAnswer(answer))
@@ -115,5 +155,12 @@ describe("an answer", () => {
     } while (pages.at(-1)?.more)
     expect(pages.map(({ bans }) => bans.length)).toEqual([100, 100, 50])
     expect(pages.flatMap(({ bans }) => bans)).toEqual(bans)
+  })
+
+  it("lists names page by page", () => {
+    const first = Admin.pageOfNames(names, Protocol.start)
+    const last = Admin.pageOfNames(names, Protocol.Position.make(200))
+    expect([first.names, first.more]).toEqual([names.slice(0, 100), true])
+    expect([last.names, last.more]).toEqual([names.slice(200), false])
   })
 })

@@ -36,6 +36,8 @@ const printed = (...lines: ReadonlyArray<string>) => ({
 /** What is told of a command that fails, in a line. */
 const told = (line: string, code = 1) => ({ code, stdout: "", stderr: `chat: ${line}\n` })
 
+const subcommands = ["names", "stats", "say", "kick", "ban", "unban", "bans", "stop"]
+
 const kicked = "the operator has put you out of the room: you may join again"
 const barred = "the operator has barred you, or all from your address: only the operator can let you in again"
 const keyNote = "who holds the key can come back from elsewhere as somebody new: only a new key shuts out for good"
@@ -61,7 +63,9 @@ describe("chat admin", () => {
       })
       expect(ada.stdout()).toBe("-- ada joined\n-- bob joined\n-- bob was put out by the operator\n")
       expect(yield* visit("bob")).toEqual([0, ""])
-      expect(server.stderr()).toMatch(/^\S+Z kicked bob \(member \d\)\n$/)
+      const log = server.stderr().split("\n")
+      expect(log[0]).toMatch(/^\S+Z kicked bob \(member \d\)$/)
+      expect(log[1]).toMatch(/^\S+Z a connection has ended .* nick=bob outcome=kicked /)
     })
   )
 
@@ -148,8 +152,18 @@ describe("chat admin", () => {
       for (const args of [[], ["--help"]]) {
         const { code, stdout } = yield* admin(...args)
         expect(code).toBe(0)
-        for (const name of ["kick", "ban", "unban", "bans"]) expect(stdout).toMatch(new RegExp(`- ${name} `))
+        expect(stdout).toContain("a server on this machine")
+        for (const name of subcommands) expect(stdout).toMatch(new RegExp(`- ${name} `))
       }
+      for (const args of [["frob"], ["frob", "--json"], ["frob", "ada"]]) {
+        expect(yield* admin(...args)).toEqual(
+          told(`chat admin has no frob: it has ${subcommands.join(", ")} (chat admin --help shows how)`, 2)
+        )
+      }
+      expect(yield* Command.run(["frob"], { cwd })).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/ for chat /)
+      })
       expect((yield* admin("ban", "--help")).stdout).toContain("Only a new key shuts out for good who holds the key")
     })
   )
@@ -202,8 +216,8 @@ describe("the operator's socket", () => {
       const { admin, cwd, server, visit } = yield* chat()
       const other = yield* Command.serve({ cwd }, ["--ephemeral"])
       yield* other.shows("does not reach")
-      expect(other.stderr()).toBe(
-        "chat: chat admin does not reach this server: the socket chat.sock is another server's: end that one, or name another file with --socket\n"
+      expect(other.stderr()).toMatch(
+        /^\S+Z WARN chat admin does not reach this server: the socket chat\.sock is another server's: end that one, or name another file with --socket\n$/
       )
       yield* visit("ada")
       const named = yield* Command.run(["s", "--port", "0", "--ephemeral", "--socket", "chat.sock"], { cwd })
@@ -228,7 +242,7 @@ describe("the operator's socket", () => {
       const server = yield* Command.serve({ cwd }, ["--key-file", join(deep, "room.key"), "--ephemeral"])
       yield* server.shows("does not reach")
       expect(server.stderr()).toMatch(
-        /^chat: chat admin does not reach this server: .*chat\.sock: the path of a socket has at most 10[37] bytes\. .*--socket\n$/
+        /^\S+Z WARN chat admin does not reach this server: .*chat\.sock: the path of a socket has at most 10[37] bytes\. .*--socket\n$/
       )
       // From where the key is, the path is short.
       const near = yield* Command.serve({ cwd: deep }, ["--key-file", "room.key", "--ephemeral"])

@@ -4,6 +4,7 @@ import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Base64Url from "../src/domain/Base64Url.js"
 import { EventLoop } from "../src/domain/EventLoop.js"
@@ -49,7 +50,10 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
       flush: Effect.void,
       operate: () => Effect.never,
       bans: Effect.succeed([]),
+      names: Effect.succeed([]),
+      overview: Effect.never,
       count: Effect.succeed(1),
+      nick: () => Option.none(),
       join: Effect.never
     })
     const { start } = yield* CatchUp.make.pipe(
@@ -61,6 +65,8 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
       address: "sink",
       network: undefined,
       stalledAt: undefined,
+      unsent: 0,
+      traffic: { received: 0, written: 0 },
       lines: Stream.never,
       next: Effect.never,
       stopReading: () => {},
@@ -73,7 +79,7 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
     const link = new Downlink(sink, writer, start)
     const head = Protocol.Seq.make(yield* log.head)
     const welcome = { log: log.id, head, after: Protocol.start, member, nick: "ada", acked: 0, count: 1 }
-    link.admit({ welcome: { _tag: "Welcome", ...welcome }, roster: [] })
+    link.admit({ welcome: { _tag: "Welcome", ...welcome }, roster: [] }, 0)
     yield* Deferred.await(ready)
     return link
   }).pipe(Effect.scoped, Effect.provide(Fernet.layer))

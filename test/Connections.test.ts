@@ -22,6 +22,8 @@ const from = (network: string | undefined) => {
     address: `${network}:1`,
     network,
     stalledAt: undefined,
+    unsent: 0,
+    traffic: { received: 0, written: 0 },
     lines: Stream.never,
     next: Effect.never,
     stopReading: () => {

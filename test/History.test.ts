@@ -188,7 +188,10 @@ describe("an answer", () => {
     const link = new Downlink(transport as never, writer as never, () => {})
     const place = { log: Protocol.LogId.make("QEFCQ0RFRkdISUpLTE1OTw=="), after: Protocol.start, acked: 0, count: 1 }
     const member = Protocol.MemberId.make(1)
-    link.admit({ welcome: { _tag: "Welcome", ...place, head: Protocol.Seq.make(1), member, nick: "ada" }, roster: [] })
+    link.admit(
+      { welcome: { _tag: "Welcome", ...place, head: Protocol.Seq.make(1), member, nick: "ada" }, roster: [] },
+      0
+    )
     link.welcome()
     told.length = 0
     return { link, told }

@@ -24,6 +24,13 @@ describe("limits from variables", () => {
     })
   )
 
+  it.effect("are those that help tells of", () =>
+    Effect.gen(function* () {
+      expect(LimitFlags.defaults.size).toBe(Object.keys(Limits.standard).length)
+      expect(yield* given(Object.fromEntries(LimitFlags.defaults))).toEqual(Limits.standard)
+    })
+  )
+
   it.effect("are what they say", () =>
     Effect.gen(function* () {
       const limits = yield* given({

@@ -83,7 +83,7 @@ describe("the page in the manual", () => {
   })
 
   it("tells of every variable that the README names", () => {
-    const variables = new Set(readme.match(/\b(CHAT_[A-Z_]+|XDG_[A-Z_]+|(?:NO|FORCE)_COLOR)\b/g))
+    const variables = new Set(readme.match(/\b((?:CHAT|OTEL|XDG)_[A-Z_]*[A-Z]|(?:NO|FORCE)_COLOR)\b/g))
     const environment = manual.slice(manual.indexOf("\n.SH ENVIRONMENT"), manual.indexOf("\n.SH FILES"))
     expect(variables.size).toBeGreaterThan(10)
     expect([...variables].filter((variable) => !environment.includes(variable))).toEqual([])

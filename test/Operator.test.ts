@@ -3,16 +3,19 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as Admin from "../src/domain/Admin.js"
 import * as Protocol from "../src/domain/Protocol.js"
+import * as Seal from "../src/domain/Seal.js"
 import * as Transport from "../src/domain/Transport.js"
 import * as TransportMemory from "../src/domain/TransportMemory.js"
 import * as Operator from "../src/server/Operator.js"
+import * as RawClient from "./utils/RawClient.js"
 import * as Room from "./utils/Room.js"
 
 interface Line {
@@ -26,12 +29,17 @@ interface Line {
 
 /** Runs a test beside a server whose operator has a line of its own; `call` is one more connection of it. */
 const withOperator = <A, E>(
-  test: (call: Effect.Effect<Line, unknown, Scope.Scope>) => Effect.Effect<A, E, Room.Services | Scope.Scope>
+  test: (
+    call: Effect.Effect<Line, unknown, Scope.Scope>,
+    /** Ends when the operator has asked for the end. */
+    ended: Effect.Effect<void>
+  ) => Effect.Effect<A, E, Room.Services | Scope.Scope>
 ) =>
   Effect.gen(function* () {
     const memory = yield* Layer.build(TransportMemory.layer)
-    yield* Effect.forkScoped(
-      Effect.provideService(Operator.run, Transport.Listener, Context.get(memory, Transport.Listener))
+    const process = Effect.succeed<Admin.Process>({ version: "1.2.3", memory: 5 })
+    const operator = yield* Effect.forkScoped(
+      Effect.provideService(Operator.run({ process }), Transport.Listener, Context.get(memory, Transport.Listener))
     )
     const call = Effect.map(Context.get(memory, Transport.Dialer).dial, (transport): Line => {
       transport.trust()
@@ -49,7 +57,7 @@ const withOperator = <A, E>(
         }
       }
     })
-    return yield* test(call)
+    return yield* test(call, Fiber.join(operator))
   }).pipe(Room.within())
 
 const kick = (who: string): Admin.Request => ({ _tag: "Kick", who })
@@ -89,6 +97,100 @@ describe("an operator's connection", () => {
           "bob left (kicked)",
           "cleo left (kicked)"
         ])
+      })
+    )
+  )
+
+  it.scoped("says something to all, who have it in its place in the log, and those who come later too", () =>
+    withOperator((call) =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        const { ask } = yield* call
+        yield* Room.say(ada, "before")
+        const said = { _tag: "Notice", seq: 3, at: 0, text: "back at\nnoon" }
+        expect(yield* ask({ _tag: "Say", text: Seal.Text.make("back at\nnoon") })).toEqual(said)
+        yield* Room.say(ada, "after")
+        const bob = yield* Room.join("bob")
+        const all = ["ada Joined", "ada: before", "notice: back at\nnoon", "ada: after", "bob Joined"]
+        expect(yield* Room.entries(ada, 5, Room.short)).toEqual(all)
+        expect(yield* Room.entries(bob, 5, Room.short)).toEqual(all)
+      })
+    )
+  )
+
+  it.scoped("is told who is here, and how the server is", () =>
+    withOperator((call) =>
+      Effect.gen(function* () {
+        const ada = yield* Room.join("ada")
+        const { ask } = yield* call
+        const names = Effect.suspend(() => ask({ _tag: "ListNames", after: Protocol.start }))
+        const live = (count: number) =>
+          Room.eventually(
+            Effect.suspend(() => ask({ _tag: "AskStats" })),
+            (stats) => stats?._tag === "Stats" && stats.live === count
+          )
+        const before = yield* live(1)
+        yield* Room.say(ada, "hello")
+        yield* TestClock.adjust("5 seconds")
+        const away = yield* Scope.make()
+        yield* Scope.extend(RawClient.joined("bob"), away)
+        yield* live(2)
+        expect(yield* names).toEqual({
+          _tag: "NameList",
+          names: [
+            { member: 1, nick: "ada", connection: "live", since: 0, from: expect.any(String) },
+            { member: 3, nick: "bob", connection: "live", since: 5_000, from: expect.any(String) }
+          ],
+          more: false
+        })
+        yield* Scope.close(away, Exit.void)
+        const after = yield* live(1)
+        expect(yield* names).toMatchObject({
+          names: [{ nick: "ada" }, { nick: "bob", connection: "away", since: 5_000 }]
+        })
+        expect(after).toMatchObject({
+          since: 0,
+          uptime: 5,
+          members: 2,
+          live: 1,
+          catchingUp: 0,
+          halfOpen: 0,
+          head: 3,
+          oldest: 1,
+          taking: true,
+          epoch: 1,
+          process: { version: "1.2.3", memory: 5 }
+        })
+        if (before?._tag !== "Stats" || after?._tag !== "Stats") return expect.unreachable()
+        // The process may have had other servers.
+        expect([after.texts - before.texts, after.deliveries - before.deliveries]).toEqual([1, 2])
+        expect(Object.keys(after.refusals)).toContain("wrong-key")
+      })
+    )
+  )
+
+  it.scoped("that asks for the end has its answer before it comes", () =>
+    withOperator((call, ended) =>
+      Effect.gen(function* () {
+        const { answer, ask, transport } = yield* call
+        expect(yield* ask({ _tag: "Stop" })).toEqual({ _tag: "Stopping" })
+        expect(yield* answer).toBeUndefined()
+        yield* transport.end
+        yield* ended
+      })
+    )
+  )
+
+  it.scoped("that asks for the end and then stands still holds it up for a second at most", () =>
+    withOperator((call, ended) =>
+      Effect.gen(function* () {
+        const { ask } = yield* call
+        expect(yield* ask({ _tag: "Stop" })).toEqual({ _tag: "Stopping" })
+        const waiting = yield* Effect.fork(ended)
+        yield* Room.settle
+        expect(yield* Fiber.poll(waiting)).toEqual(Option.none())
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(waiting)
       })
     )
   )

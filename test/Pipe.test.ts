@@ -283,7 +283,11 @@ describe("chat send", () => {
         const nothing = "there is nothing to say: give a text, or - for standard input"
         yield* fails(2, nothing, ["--nick", "x"])
         yield* fails(2, nothing, ["--nick", "x", "", " "])
-        yield* fails(2, "--nck is no option here: a text with such words goes after --", ["--nick", "x", "--nck", "y"])
+        yield* fails(
+          2,
+          "--nck is no option here: options go before the text, and a text with such words goes after --",
+          ["--nick", "x", "--nck", "y"]
+        )
         yield* fails(2, "standard input holds the key: give the text in words", ["--nick", "x", "--key-file", "-", "-"])
         yield* fails(1, "standard input holds nothing to say", ["--nick", "x", "-"], " \n")
         yield* fails(1, "a text has 1 to 4000 characters, this one 4001", ["--nick", "x", "y".repeat(4_001)])

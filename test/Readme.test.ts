@@ -116,13 +116,33 @@ describe("the README", () => {
           "the tests pass"
         ])
 
+        expect((yield* toEnd(run("npx chat admin names"), { cwd })).stdout).toMatch(/^ada \(@1\) live since /)
+        expect((yield* toEnd(run("npx chat admin stats"), { cwd })).stdout).toMatch(/^members +1$/m)
+        expect((yield* toEnd(run("npx chat admin say the server moves at noon"), { cwd })).code).toBe(0)
+        yield* ada.shows("-- the operator says: the server moves at noon")
         expect((yield* toEnd(run("npx chat admin kick ada"), { cwd })).stdout).toMatch(/^kicked ada, /)
         expect(yield* ada.exit).toBe(1)
         expect((yield* toEnd(run("npx chat admin ban --ticket-only bob"), { cwd })).stdout).toMatch(/^banned bob, /)
         expect((yield* toEnd(run("npx chat admin bans"), { cwd })).stdout).toMatch(/^bob \(@\d+\) since /)
         expect(yield* toEnd(run("npx chat admin unban bob"), { cwd })).toEqual({ code: 0, stdout: "unbanned bob\n" })
+        expect(yield* toEnd(run("npx chat admin stop"), { cwd })).toEqual({ code: 0, stdout: "the server is ending\n" })
+        expect(yield* open.exit).toBe(0)
 
-        yield* interrupt(open)
+        const observed = yield* shell(
+          run("npx chat s --log-format json --metrics 127.0.0.1:9464").replace("9464", "0"),
+          {
+            cwd,
+            env: { CHAT_PORT: "0" }
+          }
+        )
+        yield* observed.shows(/metrics: .*\n/)
+        const [at = ""] = /http:\S+(?=\/metrics\n)/.exec(observed.stdout()) ?? []
+        for (const path of ["/metrics", "/healthz", "/readyz"]) {
+          expect((yield* Effect.promise(() => fetch(`${at}${path}`))).status, path).toBe(200)
+        }
+        yield* interrupt(observed)
+        expect(existsSync(join(cwd, "docs/grafana.json"))).toBe(true)
+
         const fresh = yield* shell(run("npx chat s --new-log"), { cwd, env: { CHAT_PORT: "0" } })
         yield* fresh.shows("the old log is in chat.db.1")
         yield* fresh.shows("serving on 127.0.0.1:")

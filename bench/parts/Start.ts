@@ -46,7 +46,8 @@ const start = (cwd: string, args: ReadonlyArray<string>): Effect.Effect<Running,
       const at = performance.now()
       const child = spawn(process.execPath, args, {
         cwd,
-        env: { ...process.env, XDG_STATE_HOME: resolve(cwd, "state") },
+        // What servers say of those who come and go is of no interest here, nor that they share an operator's socket.
+        env: { ...process.env, XDG_STATE_HOME: resolve(cwd, "state"), CHAT_LOG_LEVEL: "error" },
         stdio: ["pipe", "pipe", "inherit"]
       })
       let output = ""

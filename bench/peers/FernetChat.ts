@@ -18,6 +18,7 @@ import * as Seal from "../../src/domain/Seal.js"
 import * as Wire from "../../src/domain/Wire.js"
 import * as Connection from "../utils/Connection.js"
 import * as Directory from "../utils/Directory.js"
+import * as FreePort from "../utils/FreePort.js"
 import * as Limits from "../utils/Limits.js"
 import * as NodeServer from "../utils/NodeServer.js"
 import { host, keys, serverKeys } from "../utils/Setting.js"
@@ -199,7 +200,8 @@ export const serve = (
     const keyFile = join(directory, "secret.key")
     writeFileSync(keyFile, Keys.format({ _tag: "RoomKeys", keys }), { mode: 0o600 })
     return NodeServer.start(["dist/bin/chat.js", "s", "--port", "0", "--key-file", keyFile, ...args], portOf, {
-      env: Limits.environment(limits),
+      // What is not kept is not asked for: a line for each member at the end.
+      env: { ...Limits.environment(limits), CHAT_LOG_LEVEL: errors === undefined ? "warning" : "info" },
       ...(errors === undefined ? {} : { errors })
     })
   })
@@ -218,3 +220,29 @@ export const inMemory = peer("fernet-chat", () => ["--ephemeral"])
 
 /** Keeps it on disk, and tells nobody of a text before it is there. */
 export const durable = peer("fernet-chat, durable", (directory) => ["--db", join(directory, "log")])
+
+/** How often it is asked for its metrics: fifteen times as often as usual. */
+const scrapeTime = "1 second"
+
+const scrape = (port: number) =>
+  Effect.tryPromise(async () => {
+    const response = await fetch(`http://${host}:${port}/metrics`)
+    if (!response.ok || !(await response.text()).includes("chat_deliveries_total"))
+      throw new Error("it shows no metrics")
+  }).pipe(Effect.orDie)
+
+/** Keeps its log in memory, shows its metrics to somebody who asks every second, and logs JSON. */
+export const observed: Peer = {
+  ...inMemory,
+  name: "fernet-chat, observed",
+  start: () =>
+    Effect.gen(function* () {
+      const directory = yield* Directory.temporary
+      const port = yield* FreePort.find
+      const args = ["--ephemeral", "--metrics", `${host}:${port}`, "--log-format", "json"]
+      const server = yield* serve(directory, args, Limits.load, join(directory, "errors"))
+      yield* scrape(port)
+      yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(scrapeTime), scrape(port))))
+      return server
+    })
+}

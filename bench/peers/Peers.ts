@@ -11,6 +11,7 @@ import * as Redis from "./Redis.js"
 export const peers = {
   memory: FernetChat.inMemory,
   durable: FernetChat.durable,
+  observed: FernetChat.observed,
   bare: BareNode.plain,
   tls: BareNode.secure,
   redis: Redis.peer,

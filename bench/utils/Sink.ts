@@ -8,6 +8,8 @@ export const make = (onWrite: () => void): Transport => ({
   address: "sink",
   network: undefined,
   stalledAt: undefined,
+  unsent: 0,
+  traffic: { received: 0, written: 0 },
   lines: Stream.never,
   next: Effect.never,
   stopReading: () => {},

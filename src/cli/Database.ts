@@ -46,3 +46,12 @@ export const moveAside = Effect.fn("Database.moveAside")(function* (file: string
   for (const part of there) yield* fs.rename(`${file}${part}`, `${name}${part}`)
   return Option.some(name)
 })
+
+/** The bytes of a database, all its files together; 0 where there is none. */
+export const size = Effect.fn("Database.size")(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const sizes = yield* Effect.forEach(parts, (part) =>
+    Effect.match(fs.stat(`${file}${part}`), { onFailure: () => 0, onSuccess: ({ size }) => Number(size) })
+  )
+  return sizes.reduce((sum, each) => sum + each, 0)
+})

@@ -16,7 +16,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
-import { Incomplete, UsageError } from "./Failure.js"
+import { Incomplete, ofConfig, UsageError } from "./Failure.js"
+import * as LogLine from "./LogLine.js"
 import { interruption, report } from "./Process.js"
 
 const { stdout } = process
@@ -39,14 +40,6 @@ const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
   return ValidationError.isValidationError(failure) || failure instanceof UsageError ? 2 : 1
 }
-
-/** One line an event of the server, on standard error. */
-const logger = Logger.make(({ annotations, date, logLevel, message }) => {
-  const level = logLevel._tag === "Info" ? "" : `${logLevel.label} `
-  const context = [...annotations].map(([key, value]) => ` ${key}=${String(value)}`).join("")
-  const text = Array.isArray(message) ? message.join(" ") : String(message)
-  process.stderr.write(`${date.toISOString()} ${level}${text}${context}\n`)
-})
 
 /** Colours go to terminals only; errors of usage are reported once, at the end. `edit` is what becomes of what is printed. */
 const edgeConsole = (console: Console.Console, edit: (printed: string) => string): Console.Console => ({
@@ -81,16 +74,22 @@ const flush = (isWanted: boolean, then: () => void): void => {
 }
 
 /** What every command may need of its process. */
-const services = [
-  NodeFileSystem.layer,
-  NodePath.layer,
-  NodeTerminal.layer,
-  Logger.replace(Logger.defaultLogger, logger)
-] as const
+const services = [NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer, LogLine.layer] as const
 
-/** Runs a command, and ends the process as it ends; `edit` is what becomes of what it prints. */
+/** Logs from a level on: the one that the flag names, else the environment. */
+const atLevel = <A, E, R>(main: Effect.Effect<A, E, R>, flag: string | undefined) =>
+  LogLine.level(flag).pipe(
+    Effect.mapError(ofConfig),
+    Effect.flatMap((level) => Logger.withMinimumLogLevel(main, level))
+  )
+
+/**
+ * Runs a command, and ends the process as it ends; `logLevel` is what the flag of that name says, and `edit` is what becomes
+ * of what it prints.
+ */
 export const run = (
   main: Effect.Effect<void, unknown, CliApp.Environment>,
+  logLevel: string | undefined,
   edit: (printed: string) => string
 ): void => {
   stdout.on("error", onBroken)
@@ -98,7 +97,7 @@ export const run = (
   process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
   // Diagnostics that nobody reads any more are no reason to end.
   process.stderr.on("error", () => {})
-  Console.consoleWith((console) => Effect.withConsole(main, edgeConsole(console, edit))).pipe(
+  Console.consoleWith((console) => Effect.withConsole(atLevel(main, logLevel), edgeConsole(console, edit))).pipe(
     Effect.tapErrorCause(reportCause),
     Effect.provide(services),
     NodeRuntime.runMain({

@@ -1,4 +1,5 @@
 /** What whoever serves can tell others: where to join, and with which key. */
+import * as Option from "effect/Option"
 import * as Fingerprint from "../domain/Fingerprint.js"
 import * as KeyFile from "../domain/KeyFile.js"
 import * as Keys from "../domain/Keys.js"
@@ -12,12 +13,14 @@ export interface Serving {
   readonly keys: Keys.KeySet
   /** Where the log is kept. */
   readonly log: string
+  /** Where metrics are asked for. */
+  readonly metrics: Option.Option<TransportTcp.Address>
   /** How this command is called here. */
   readonly program: string
 }
 
 /** The lines that `chat s` prints once it listens. */
-export const format = ({ address, keys, log, program, source }: Serving): string => {
+export const format = ({ address, keys, log, metrics, program, source }: Serving): string => {
   const { host, port } = address
   const everywhere = ["0.0.0.0", "::"].includes(host)
   const near = everywhere || host === TransportTcp.defaultAddress.host ? "" : ` --host ${host}`
@@ -34,9 +37,13 @@ export const format = ({ address, keys, log, program, source }: Serving): string
     ? "serve with --host 0.0.0.0"
     : `${program} invite${at}${where}${key}
                    prints a line for them; pass it on by a way nobody else can read`
+  const watched = Option.match(metrics, {
+    onNone: () => "",
+    onSome: (at) => `\n  metrics:         http://${TransportTcp.format(at)}/metrics`
+  })
   return `serving on ${TransportTcp.format(address)} (Ctrl-C ends it)
   join from here:  ${program} c${near}${where}${key} --nick NAME
   let others in:   ${others}
   the log is kept: ${log}
-  the key's words: ${Fingerprint.format(Keys.serverKeys(keys)[0])}`
+  the key's words: ${Fingerprint.format(Keys.serverKeys(keys)[0])}${watched}`
 }

@@ -1,11 +1,10 @@
 /** The flags of `chat s` that stand for its limits. What one gives goes before the variable of the same name. */
 import * as Options from "@effect/cli/Options"
-import type * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Limits from "../server/Limits.js"
-import { UsageError } from "./Failure.js"
+import { ofConfig } from "./Failure.js"
 
 const { flag } = Limits
 
@@ -32,6 +31,9 @@ const descriptions: ReadonlyArray<readonly [variable: string, value: "number" | 
 /** What the flags give, by variable. */
 export type Given = ReadonlyMap<string, string>
 
+/** What help says that holds where nothing is given. */
+export const defaults: Given = new Map(descriptions.map(([variable, , , standard]) => [variable, standard]))
+
 export const options: Options.Options<Given> = Options.map(
   Options.all(
     descriptions.map(([variable, value, is, standard]) =>
@@ -46,13 +48,9 @@ export const options: Options.Options<Given> = Options.map(
   (given) => new Map(given.flatMap(Option.toArray))
 )
 
-/** All that a setting is told to be and cannot be. */
-const reasons = (error: ConfigError.ConfigError): string =>
-  error._op === "And" || error._op === "Or" ? `${reasons(error.left)}; ${reasons(error.right)}` : error.message
-
 /** The limits that flags and environment give. */
 export const load = (given: Given) =>
   Limits.config.pipe(
     Effect.withConfigProvider(ConfigProvider.orElse(ConfigProvider.fromMap(new Map(given)), ConfigProvider.fromEnv)),
-    Effect.mapError((error) => new UsageError({ message: reasons(error) }))
+    Effect.mapError(ofConfig)
   )

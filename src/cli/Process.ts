@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Display from "../client/terminal/Display.js"
 import type { Terminal } from "../client/terminal/Terminal.js"
+import * as Secrets from "./Secrets.js"
 
 /** Where a user types and reads; nothing where one of the two is no terminal. */
 export const terminal: Terminal | undefined =
@@ -28,10 +29,11 @@ export const print = (text: string): Effect.Effect<void> =>
 /** What the command exits with when it is interrupted: a server and a terminal are meant to be (0), all else is not. */
 export const interruption = { exitCode: 130 }
 
-/** A key or an invite, wherever it came in: in place of a file name, an option, a host. */
-const secret = /#v\d+\.\S*|[\w-]{43,}=+/g
-
 /** A line of this command's own on standard error. It may repeat what was typed, but no key. */
 export const report = (line: string): Effect.Effect<void> =>
   // Some of it may be the server's words.
-  Effect.sync(() => void process.stderr.write(`chat: ${Display.oneLine(line.replace(secret, "(a key)"))}\n`))
+  Effect.sync(() => void process.stderr.write(`chat: ${Display.oneLine(Secrets.hide(line))}\n`))
+
+/** The same for programs: a line of JSON. */
+export const reportJson = (value: object): Effect.Effect<void> =>
+  Effect.sync(() => void process.stderr.write(`${Secrets.hide(JSON.stringify(value))}\n`))

@@ -2,7 +2,8 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import packageJson from "../../package.json" with { type: "json" }
-import { argv, chat } from "../cli.js"
+import { argv, chat, logLevel } from "../cli.js"
+import * as AdminCommand from "./AdminCommand.js"
 import * as Completions from "./Completions.js"
 import * as Edge from "./Edge.js"
 import { terminal } from "./Process.js"
@@ -18,8 +19,10 @@ const choose = (on: typeof terminal) =>
         (Choose) => Choose.choose(on)
       )
 
-const main = Effect.catchTag(cli(argv), "Alone", () =>
-  Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))
+const main = cli(argv).pipe(
+  Effect.catchTag("Alone", () => Effect.flatMap(choose(terminal), (argument) => cli([...argv.slice(0, 2), argument]))),
+  // @effect/cli names the subcommands of the level above.
+  Effect.catchTag("CommandMismatch", (error) => Effect.fail(AdminCommand.explain(argv.slice(2)) ?? error))
 )
 
-Edge.run(main, (printed) => (argv.includes("--completions") ? Completions.mend(printed) : printed))
+Edge.run(main, logLevel, (printed) => (argv.includes("--completions") ? Completions.mend(printed) : printed))

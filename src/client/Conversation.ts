@@ -21,6 +21,7 @@ import * as Entry from "./Entry.js"
 import * as Failure from "./Failure.js"
 import * as Fetching from "./Fetching.js"
 import type * as Kept from "./Kept.js"
+import { Naming } from "./Naming.js"
 import * as Outbox from "./Outbox.js"
 import * as Replica from "./Replica.js"
 import * as Seen from "./Seen.js"
@@ -30,14 +31,6 @@ export const backlog = 10_000
 
 /** The outcome of a text: its entry, or none where the log had it and dropped it before this client came to see it. */
 export type Outcome = Deferred.Deferred<Option.Option<Entry.Said>, Failure.SayError>
-
-/** Another nick that is asked for. */
-interface Renaming {
-  readonly nick: string
-  /** Texts with ids below this one were said before it, and go under the nick there was. */
-  readonly before: number
-  readonly done: Deferred.Deferred<string, Failure.RenameError>
-}
 
 /** What has come of a frame: nothing to speak of, being let in, or the end of the connection. */
 export type Turn = "none" | "joined" | Failure.JoinError | Failure.Disconnected
@@ -65,10 +58,7 @@ export class Conversation {
   private items: Outbox.Outbox
   /** Who waits for a text, by its id. */
   private readonly waiting = new Map<number, Outcome>()
-  private nick: string
-  /** The nick that our newest Nick asks for. */
-  private asked = ""
-  private renaming: Renaming | undefined
+  private readonly naming: Naming
   private leaving: "no" | "due" | "said" = "no"
   /** When the server's newest Ping that waits for its Pong was sent. */
   private pinged: number | undefined
@@ -80,7 +70,7 @@ export class Conversation {
   constructor({ fernet, keys, kept, nick }: Options) {
     this.fernet = fernet
     this.keys = keys
-    this.nick = nick
+    this.naming = new Naming(nick)
     this.ticket = kept.ticket
     this.isLasting = kept.isLasting
     this.items = kept.outbox
@@ -117,13 +107,11 @@ export class Conversation {
         ? Option.some({ log: replica.log, member: replica.member, last: replica.last, said: replica.said })
         : replica.seen
     this.replica = Replica.joining(seen)
-    // Under the nick it has: to come back needs no place in the log, another nick does.
-    return this.introduce(seen, this.nick)
+    return this.introduce(seen, this.naming.begin())
   }
 
   private introduce(seen: Option.Option<Seen.Seen>, nick: string): Protocol.Nick {
-    this.asked = nick
-    const who = { _tag: "Nick", nick: this.asked, ticket: this.ticket } as const
+    const who = { _tag: "Nick", nick, ticket: this.ticket } as const
     return Option.match(seen, { onNone: () => who, onSome: ({ last, log }) => ({ ...who, log, after: last }) })
   }
 
@@ -145,10 +133,10 @@ export class Conversation {
     if (replica._tag === "Joining" || replica.missing > 0) return Either.right(turn)
     this.picture = replica
     if (before._tag === "Present" && before.missing === 0) {
-      if (before.asking && !replica.asking) this.answered(replica.nick)
+      if (before.asking && !replica.asking) this.naming.answered(replica.nick)
       return Either.right(turn)
     }
-    this.answered(replica.nick)
+    this.naming.answered(replica.nick)
     this.settleAcked()
     this.fetching.welcome(replica.log)
     return Either.right(turn === "none" ? "joined" : turn)
@@ -179,7 +167,7 @@ export class Conversation {
         this.pinged = message.at
         return Either.right("none")
       case "Rejected":
-        return Either.right(this.rejected(message))
+        return Either.right(this.naming.rejected(message) ?? "none")
       case "Bye":
         return Either.right(Failure.bye(message.reason))
       default:
@@ -242,23 +230,6 @@ export class Conversation {
     }
   }
 
-  private answered(nick: string): void {
-    this.nick = nick
-    if (this.renaming === undefined || this.renaming.nick !== this.asked) return
-    Deferred.unsafeDone(this.renaming.done, Effect.succeed(nick))
-    this.renaming = undefined
-  }
-
-  private rejected({ detail, reason }: Protocol.Rejected): Turn {
-    const { renaming } = this
-    if (renaming === undefined) return new Failure.JoinError({ reason, message: detail })
-    // At the door of a new connection there is another nick to try: the one we were to have, or the one we had.
-    if (renaming.nick !== this.asked) return "none"
-    Deferred.unsafeDone(renaming.done, Effect.fail(new Failure.RenameError({ reason, message: detail })))
-    this.renaming = undefined
-    return "none"
-  }
-
   /** What is to be sent next, in one frame; nothing when nothing is due, or it has to wait for an answer. */
   next(): Arr.NonEmptyReadonlyArray<Protocol.ClientMessage> | undefined {
     if (this.pinged !== undefined) {
@@ -274,22 +245,22 @@ export class Conversation {
     if (replica.asking) return undefined
     if (replica._tag === "Joining") {
       this.replica = Replica.ask(replica)
-      return [this.introduce(replica.seen, this.renaming?.nick ?? this.nick)]
+      return [this.introduce(replica.seen, this.naming.again())]
     }
     const fetch = this.leaving === "no" ? this.fetching.next() : undefined
     if (fetch !== undefined) {
       this.replica = Replica.fetch(replica, fetch)
       return [fetch]
     }
-    const before = this.renaming?.before
+    const { before } = this.naming
     const [outbox, items] = Outbox.take(this.items, Protocol.maxMessages, before)
     this.items = outbox
     if (Arr.isNonEmptyReadonlyArray(items)) return Arr.map(items, (item) => this.seal(replica, item))
     if (Outbox.isUnsent(outbox, before)) return undefined
-    if (this.renaming !== undefined) {
-      this.asked = this.renaming.nick
+    const nick = this.naming.next()
+    if (nick !== undefined) {
       this.replica = Replica.ask(replica)
-      return [{ _tag: "Nick", nick: this.asked }]
+      return [{ _tag: "Nick", nick }]
     }
     return this.leaving === "due" ? this.sayLeave() : undefined
   }
@@ -316,13 +287,11 @@ export class Conversation {
   }
 
   /** Asks for another nick. One at a time. */
-  rename(nick: string): Either.Either<Renaming["done"], Failure.RenameError> {
+  rename(nick: string): Either.Either<ReturnType<Naming["rename"]>, Failure.RenameError> {
     if (this.over !== undefined) {
       return Either.left(new Failure.RenameError({ reason: "closed", message: this.over.message }))
     }
-    const done: Renaming["done"] = Deferred.unsafeMake(FiberId.none)
-    this.renaming = { nick, before: this.items.next, done }
-    return Either.right(done)
+    return Either.right(this.naming.rename(nick, this.items.next))
   }
 
   /** Leaves once all that was said is sent. */
@@ -367,9 +336,6 @@ export class Conversation {
     for (const outcome of this.waiting.values()) Deferred.unsafeDone(outcome, Effect.fail(Failure.unsaid(error)))
     this.waiting.clear()
     this.fetching.end(error)
-    if (this.renaming === undefined) return
-    const closed = new Failure.RenameError({ reason: "closed", message: error.message })
-    Deferred.unsafeDone(this.renaming.done, Effect.fail(closed))
-    this.renaming = undefined
+    this.naming.end(error)
   }
 }

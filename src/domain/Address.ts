@@ -1,4 +1,5 @@
 /** Where a chat is, on TCP. */
+import * as Option from "effect/Option"
 
 /** Where to listen or whom to call. */
 export interface Address {
@@ -13,6 +14,15 @@ export const defaultAddress: Address = { host: "127.0.0.1", port: 55555 }
 /** `host:port`, with brackets around an IPv6 address. */
 export const format = ({ host, port }: Address): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
+
+/** `host:port`, with brackets around an IPv6 address; or `:port`, or a port alone, of this machine for itself. */
+export const parse = (text: string): Option.Option<Address> => {
+  const [, inBrackets, plain, digits] = /^(?:(?:\[([^\]\s]+)\]|([^:\s[\]]*)):)?(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  return digits === undefined || port > 65_535
+    ? Option.none()
+    : Option.some({ host: inBrackets || plain || defaultAddress.host, port })
+}
 
 /** The part of an IPv6 address that a customer of a network is given, in groups of 16 bits. */
 const prefixLength = 4

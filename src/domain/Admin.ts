@@ -7,17 +7,19 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Json from "./Json.js"
 import * as Protocol from "./Protocol.js"
+import * as Seal from "./Seal.js"
 
 /** The version of what is said here. A server answers one of another version with {@link Failed}. */
 const version = 1
 
 /**
  * Why an operator's command was not carried out: `unknown` (nobody is called that), `absent` (its member is not here any
- * more), `ambiguous` (it may be one or another), `not-banned`, `log` (the log takes nothing at the moment), `closed` (the
- * server is ending), `request` (the server does not know such a request). The message tells the operator what to do.
+ * more), `ambiguous` (it may be one or another), `not-banned`, `text` (it cannot be said), `log` (the log takes nothing at the
+ * moment), `closed` (the server is ending), `request` (the server does not know such a request). The message tells the
+ * operator what to do.
  */
 export class OperatorError extends Schema.TaggedError<OperatorError>()("OperatorError", {
-  reason: Schema.Literal("unknown", "absent", "ambiguous", "not-banned", "log", "closed", "request"),
+  reason: Schema.Literal("unknown", "absent", "ambiguous", "not-banned", "text", "log", "closed", "request"),
   message: Schema.String
 }) {}
 
@@ -34,8 +36,17 @@ export const Unban = Schema.TaggedStruct("Unban", { who: Who })
 /** Asks for the bans of members after `after`. */
 export const ListBans = Schema.TaggedStruct("ListBans", { after: Protocol.Position })
 
+/** Asks for the members after `after`. */
+export const ListNames = Schema.TaggedStruct("ListNames", { after: Protocol.Position })
+/** Says a text to all, in the operator's name. */
+export const Say = Schema.TaggedStruct("Say", { text: Seal.Text })
+/** Asks how the server is. */
+export const AskStats = Schema.TaggedStruct("AskStats", {})
+/** Ends the server. */
+export const Stop = Schema.TaggedStruct("Stop", {})
+
 /** What an operator asks for. */
-export const Request = Schema.Union(Kick, Ban, Unban, ListBans)
+export const Request = Schema.Union(Kick, Ban, Unban, ListBans, ListNames, Say, AskStats, Stop)
 export type Request = typeof Request.Type
 
 const Network = Schema.optionalWith(Schema.String, { exact: true })
@@ -73,21 +84,103 @@ export type BanEntry = typeof BanEntry.Type
 export const BanList = Schema.TaggedStruct("BanList", { bans: Schema.Array(BanEntry), more: Schema.Boolean })
 export type BanList = typeof BanList.Type
 
+/**
+ * A member who is here: `live`, `catching-up` with the log, or `away`, which is without a connection and still within its
+ * grace. `since` (ms) is when it was let in with this connection, or lost its last. `from` is where it comes from: the
+ * address of the connection, or the network of the last one where that is known.
+ */
+export const Name = Schema.Struct({
+  ...member,
+  connection: Schema.Literal("live", "catching-up", "away"),
+  since: Schema.NonNegativeInt,
+  from: Schema.optionalWith(Schema.String, { exact: true })
+})
+export type Name = typeof Name.Type
+
+/** Who is here by member, oldest member first; with `more`, others follow. */
+export const NameList = Schema.TaggedStruct("NameList", { names: Schema.Array(Name), more: Schema.Boolean })
+export type NameList = typeof NameList.Type
+
+const count = Schema.NonNegativeInt
+
+/** What a server does not know of the process that it runs in: its version, and its memory and log file in bytes. */
+export const Process = Schema.Struct({
+  version: Schema.String,
+  memory: count,
+  /** The file of the log, with what belongs to it; none where the log is in memory. */
+  log: Schema.optionalWith(Schema.Struct({ file: Schema.String, bytes: count }), { exact: true })
+})
+export type Process = typeof Process.Type
+
+/** How a server is. What it counts is from its start on, and of all servers of its process. */
+export const Stats = Schema.TaggedStruct("Stats", {
+  /** When it started (ms), and how long ago that is, in seconds. */
+  since: count,
+  uptime: count,
+  /** Members who are here, connected or not. */
+  members: count,
+  /** Sessions that are told everything at once, those that have yet to catch up, and connections without a key so far. */
+  live: count,
+  catchingUp: count,
+  halfOpen: count,
+  /** The newest event, and the oldest that there is. */
+  head: Protocol.Position,
+  oldest: Protocol.Seq,
+  /** Whether the log takes what is said. */
+  taking: Schema.Boolean,
+  /** The number of the group key. */
+  epoch: count,
+  texts: count,
+  deliveries: count,
+  /** Connections that were refused, by why: the reasons are those of the metric `chat_refusals_total`. */
+  refusals: Schema.Record({ key: Schema.String, value: count }),
+  process: Schema.optionalWith(Process, { exact: true })
+})
+export type Stats = typeof Stats.Type
+
+/** The server is about to end: it says Bye to all and is gone within 5 seconds. */
+export const Stopping = Schema.TaggedStruct("Stopping", {})
+export type Stopping = typeof Stopping.Type
+
 /** The request was not carried out. `reason` is that of an {@link OperatorError}, or one that came later. */
 export const Failed = Schema.TaggedStruct("Failed", { reason: Schema.String, message: Schema.String })
 export type Failed = typeof Failed.Type
 
-/** What a server answers its operator. */
-export const Answer = Schema.Union(Kicked, Banned, Unbanned, BanList, Failed)
+/**
+ * What a server answers its operator, and what `chat admin --json` prints. What was said is a Notice, as it is in the log.
+ */
+export const Answer = Schema.Union(
+  Kicked,
+  Banned,
+  Unbanned,
+  BanList,
+  NameList,
+  Protocol.Notice,
+  Stats,
+  Stopping,
+  Failed
+)
 export type Answer = typeof Answer.Type
 
-/** How many bans are one answer: with the longest nicks they still fit a line. */
-const bansAtOnce = 100
+/** How many bans or names are one answer: with the longest nicks they still fit a line. */
+const atOnce = 100
+
+/** Those of a list in order that are on the page after `after`, and whether there are more. */
+const paged = <A extends { readonly member: Protocol.MemberId }>(all: ReadonlyArray<A>, after: Protocol.Position) => {
+  const rest = all.filter(({ member }) => member > after)
+  return { page: rest.slice(0, atOnce), more: rest.length > atOnce }
+}
 
 /** The page of `bans`, which are in order, that a request asks for. */
 export const page = (bans: ReadonlyArray<BanEntry>, after: Protocol.Position): BanList => {
-  const rest = bans.filter(({ member }) => member > after)
-  return { _tag: "BanList", bans: rest.slice(0, bansAtOnce), more: rest.length > bansAtOnce }
+  const { more, page } = paged(bans, after)
+  return { _tag: "BanList", bans: page, more }
+}
+
+/** The same of names. */
+export const pageOfNames = (names: ReadonlyArray<Name>, after: Protocol.Position): NameList => {
+  const { more, page } = paged(names, after)
+  return { _tag: "NameList", names: page, more }
 }
 
 // Lines come as Latin-1, a character a byte.

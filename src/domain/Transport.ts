@@ -22,6 +22,12 @@ export class TransportError extends Schema.TaggedError<TransportError>()("Transp
   message: Schema.String
 }) {}
 
+/** Bytes that have gone over a connection, either way; what was written and not yet sent counts as well. */
+export interface Traffic {
+  readonly received: number
+  readonly written: number
+}
+
 /** A connection. It lives in the Scope it was made in, which destroys it. */
 export interface Transport {
   /** The other side's address, for log lines. */
@@ -33,6 +39,10 @@ export interface Transport {
   readonly network: string | undefined
   /** A number that stays the same for as long as bytes wait and the other side takes none; none when nothing waits. */
   readonly stalledAt: number | undefined
+  /** Bytes that wait to be sent, as the last {@link write} returned them, less what was sent since. Cheap to ask. */
+  readonly unsent: number
+  /** What has gone over it so far, also when it has ended. To be asked seldom. */
+  readonly traffic: Traffic
   /**
    * Lines without their newline, to be run once. Bounded: nothing is read ahead of who takes. It ends when the other
    * side has ended in good order; a partial line at the end, an empty and a long one are faults.
@@ -81,7 +91,10 @@ export class Dialer extends Context.Tag("fernet-chat/Dialer")<
 
 /** What an implementation brings; framing is common to all. */
 export interface Pipe
-  extends Pick<Transport, "address" | "network" | "stalledAt" | "write" | "drained" | "end" | "stopReading"> {
+  extends Pick<
+    Transport,
+    "address" | "network" | "stalledAt" | "unsent" | "traffic" | "write" | "drained" | "end" | "stopReading"
+  > {
   /** The next bytes that came; none at the end of the stream. */
   readonly read: Effect.Effect<Uint8Array | undefined, TransportError>
 }
@@ -104,6 +117,14 @@ class Framed implements Transport {
 
   get stalledAt(): number | undefined {
     return this.pipe.stalledAt
+  }
+
+  get unsent(): number {
+    return this.pipe.unsent
+  }
+
+  get traffic(): Traffic {
+    return this.pipe.traffic
   }
 
   /** One line at a time until the limit is final, because taking a line may raise the limit of the next; then all. */

@@ -15,6 +15,7 @@ class Way {
   private readonly bytes: Array<Uint8Array> = []
   private size = 0
   private taken = 0
+  private total = 0
   private state: "open" | "ended" | "broken" = "open"
   private isReaderDone = false
   private readonly changed = new Signal()
@@ -23,6 +24,7 @@ class Way {
     if (this.state === "open") {
       this.bytes.push(bytes)
       this.size += bytes.length
+      this.total += bytes.length
       this.changed.notify()
     }
     return this.size
@@ -64,6 +66,19 @@ class Way {
     return this.size > 0 ? this.taken : undefined
   }
 
+  get unsent(): number {
+    return this.size
+  }
+
+  /** What was written to it and what was taken from it, in all. */
+  get written(): number {
+    return this.total
+  }
+
+  get received(): number {
+    return this.taken
+  }
+
   stopReading(): void {
     this.isReaderDone = true
     this.changed.notify()
@@ -91,6 +106,12 @@ const side = (address: string, incoming: Way, outgoing: Way): Effect.Effect<Tran
         network: undefined,
         get stalledAt() {
           return outgoing.stalledAt
+        },
+        get unsent() {
+          return outgoing.unsent
+        },
+        get traffic() {
+          return { received: incoming.received, written: outgoing.written }
         },
         read: incoming.read,
         write: (bytes) => outgoing.write(bytes),

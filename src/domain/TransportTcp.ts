@@ -70,6 +70,14 @@ class TcpPipe implements Transport.Pipe {
     return handle?.writeQueueSize || undefined
   }
 
+  get unsent(): number {
+    return this.socket.writableLength
+  }
+
+  get traffic(): Transport.Traffic {
+    return { received: this.socket.bytesRead, written: this.socket.bytesWritten }
+  }
+
   private arrive(chunk: Uint8Array): void {
     if (this.discarding) return
     const { reader, waiting } = this

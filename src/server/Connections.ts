@@ -8,7 +8,9 @@ import * as Option from "effect/Option"
 import { EventLoop } from "../domain/EventLoop.js"
 import type { Transport } from "../domain/Transport.js"
 import type { Downlink } from "./Downlink.js"
+import * as Instrument from "./Instrument.js"
 import type { Limits } from "./Limits.js"
+import * as Metrics from "./Metrics.js"
 import { type Refusal, Refusals } from "./Refusals.js"
 
 /** How often (ms) connections are looked through, and how many of them are written to in a row. */
@@ -28,8 +30,15 @@ export class Connections {
   /** The same of each network that has any: those, oldest first, and how many sessions. */
   private readonly halfOpenOf = new Map<string, Set<Transport>>()
   private readonly sessionsOf = new Map<string, number>()
+  /** Those who were told that there is no place, until they have gone. */
+  private readonly placeless = new Map<Transport, Downlink>()
   private readonly stalls = new Map<Transport, Stall>()
   private readonly refusals = new Refusals()
+  private readonly shares = {
+    halfOpen: new Instrument.Share(Metrics.halfOpen),
+    identified: new Instrument.Share(Metrics.identified),
+    unsent: new Instrument.Share(Metrics.unsent)
+  }
   private isClosing = false
 
   constructor(private readonly limits: Limits) {}
@@ -44,6 +53,7 @@ export class Connections {
       if (oldest !== undefined) this.turnAway(oldest, "too many at once")
     }
     this.halfOpen.set(transport, 0)
+    this.shares.halfOpen.set(this.halfOpen.size)
     if (network !== undefined) this.halfOpenOf.set(network, (this.halfOpenOf.get(network) ?? new Set()).add(transport))
     if (this.isClosing) transport.stopReading()
   }
@@ -61,12 +71,15 @@ export class Connections {
     const neighbours = network === undefined ? undefined : this.halfOpenOf.get(network)
     neighbours?.delete(transport)
     if (network !== undefined && neighbours?.size === 0) this.halfOpenOf.delete(network)
-    return this.halfOpen.delete(transport)
+    const was = this.halfOpen.delete(transport)
+    this.shares.halfOpen.set(this.halfOpen.size)
+    return was
   }
 
   /** Has the operator told that a connection was refused. */
   refuse(refusal: Refusal, { address }: Transport, detail?: string): void {
     this.refusals.add(refusal, address, detail)
+    Instrument.update(Metrics.refusals[refusal], 1)
   }
 
   /** It has shown that it holds a key; false for one that was sent away meanwhile. There may be no place for its session. */
@@ -79,17 +92,29 @@ export class Connections {
     if (this.sessions.size >= connections || neighbours >= connectionsPerAddress) {
       this.refuse("full", transport)
       link.bye("full")
+      this.placeless.set(transport, link)
       return true
     }
     this.sessions.set(transport, link)
+    this.shares.identified.set(this.sessions.size)
     if (network !== undefined) this.sessionsOf.set(network, neighbours + 1)
     if (this.isClosing) link.bye("shutdown")
     return true
   }
 
-  /** The downlink of one that has shown that it holds a key. */
+  /** How many have not shown that they hold a key, and how many have, and have a place. */
+  get counts(): { readonly halfOpen: number; readonly sessions: number } {
+    return { halfOpen: this.halfOpen.size, sessions: this.sessions.size }
+  }
+
+  /** The downlink of one that has shown that it holds a key, and has a place. */
   find(transport: Transport): Downlink | undefined {
     return this.sessions.get(transport)
+  }
+
+  /** The same, also of one that there was no place for. */
+  findAny(transport: Transport): Downlink | undefined {
+    return this.sessions.get(transport) ?? this.placeless.get(transport)
   }
 
   /** It has ended. */
@@ -97,7 +122,10 @@ export class Connections {
     const { network } = transport
     this.close(transport)
     this.stalls.delete(transport)
-    if (!this.sessions.delete(transport) || network === undefined) return
+    this.placeless.delete(transport)
+    const isSession = this.sessions.delete(transport)
+    this.shares.identified.set(this.sessions.size)
+    if (!isSession || network === undefined) return
     const left = (this.sessionsOf.get(network) ?? 1) - 1
     if (left > 0) this.sessionsOf.set(network, left)
     else this.sessionsOf.delete(network)
@@ -142,17 +170,33 @@ export class Connections {
           if (time + lookTime >= opening) this.turnAway(transport, "too slow")
         }
         let writes = 0
+        let unsent = 0
         for (const [transport, link] of this.sessions) {
+          unsent += transport.unsent
           this.lookForStall(transport, link, slowAfter)
           if (!link.wait(lookTime, at, patience)) continue
           writes += 1
           // Those who talk do not wait for a crowd that does not.
           if (writes % writesAtOnce === 0) yield* turn
         }
-        const line = this.refusals.pass(lookTime)
-        if (Option.isSome(line)) yield* Effect.logInfo(line.value)
+        this.shares.unsent.set(unsent)
+        yield* this.tellRefusals(lookTime)
       })
       while (true) yield* Effect.zipRight(Effect.sleep(lookTime), look)
-    })
+    }).pipe(
+      Effect.ensuring(
+        Effect.suspend(() => {
+          this.shares.unsent.set(0)
+          // Whatever is yet to be told is told now or never.
+          return this.tellRefusals(Number.POSITIVE_INFINITY)
+        })
+      )
+    )
+  }
+
+  private tellRefusals(time: number): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Option.match(this.refusals.pass(time), { onNone: () => Effect.void, onSome: (line) => Effect.logInfo(line) })
+    )
   }
 }

@@ -25,6 +25,7 @@ export class Downlink {
   private state: "new" | "welcomed" | "closed" = "new"
   private due: Admission | undefined
   private speaker: Protocol.MemberId | undefined
+  private admitted = 0
   private parting: Protocol.ByeReason | undefined
   private told: Protocol.ByeReason | undefined
   private isBehind = false
@@ -101,9 +102,10 @@ export class Downlink {
     return this.state === "closed" ? 0 : this.transport.write(this.writer.lines(messages))
   }
 
-  /** The member has joined: Welcome is due, then the log up to its head. */
-  admit(admission: Admission): void {
+  /** The member has joined, at time `at` (ms): Welcome is due, then the log up to its head. */
+  admit(admission: Admission, at: number): void {
     this.due = admission
+    this.admitted = at
     this.speaker = admission.welcome.member
     this.catchUp()
   }
@@ -111,6 +113,11 @@ export class Downlink {
   /** The member that this is the session of, once it has joined. */
   get member(): Protocol.MemberId | undefined {
     return this.speaker
+  }
+
+  /** When (ms) the member joined with this session. */
+  get since(): number {
+    return this.admitted
   }
 
   /** What it was admitted with, until Welcome is written. */

@@ -12,6 +12,8 @@ import * as Keys from "../domain/Keys.js"
 import type * as Protocol from "../domain/Protocol.js"
 import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
+import * as Instrument from "./Instrument.js"
+import * as Metrics from "./Metrics.js"
 
 /** How many sessions are given a new key in a row: to tell one takes some 20 µs, and those who talk do not wait. */
 const rekeysAtOnce = 32
@@ -47,6 +49,7 @@ export class Hub {
   }
 
   private begin(number: number): Epoch {
+    Instrument.update(Metrics.epoch, number)
     return new Epoch(number, Keys.fromBytes<"group">(this.entropy.bytes(Keys.length)))
   }
 
@@ -60,6 +63,16 @@ export class Hub {
   remove(link: Downlink): void {
     this.current.live.delete(link)
     this.former?.live.delete(link)
+  }
+
+  /** Whether a session is live. */
+  has(link: Downlink): boolean {
+    return this.current.live.has(link) || this.former?.live.has(link) === true
+  }
+
+  /** The number of the group key. */
+  get epoch(): number {
+    return this.current.number
   }
 
   /** How many sessions are live. */
@@ -80,6 +93,7 @@ export class Hub {
     if (live.size === 0) return
     const lines = Wire.groupLines(this.fernet, key, number, events)
     const last = Arr.lastNonEmpty(events).seq
+    Instrument.update(Metrics.deliveries, events.length * live.size)
     for (const link of live) {
       if (link.relay(lines, last) > this.maxUnsent) {
         live.delete(link)

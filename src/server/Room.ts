@@ -11,24 +11,26 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import type { BanEntry, OperatorError } from "../domain/Admin.js"
+import type { BanEntry, Name, OperatorError } from "../domain/Admin.js"
 import { Entropy } from "../domain/Entropy.js"
 import { EventLoop } from "../domain/EventLoop.js"
 import { Fernet } from "../domain/Fernet.js"
 import type * as Nickname from "../domain/Nickname.js"
-import * as Protocol from "../domain/Protocol.js"
-import * as Roster from "../domain/Roster.js"
-import * as Wire from "../domain/Wire.js"
+import type * as Protocol from "../domain/Protocol.js"
 import type { Downlink } from "./Downlink.js"
 import { Hub } from "./Hub.js"
 import { Inbox } from "./Inbox.js"
+import * as Item from "./Item.js"
 import type { Limits } from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
 import * as Moderation from "./Moderation.js"
 import * as Operation from "./Operation.js"
+import * as Overview from "./Overview.js"
+import * as RoomMetrics from "./RoomMetrics.js"
 import * as RoomState from "./RoomState.js"
+import * as Telling from "./Telling.js"
 
-export type Command = RoomState.Command<Downlink>
+export type Command = Item.Command
 
 /**
  * How long (ms) after the last batch those who come and go are announced, where so many are live: to tell all of one
@@ -41,27 +43,6 @@ const patience = (live: number): number => Math.min(10 * Math.floor(live / 100),
  * read a text, and in that time the texts of the next have come: gathered they are one write to each and not several.
  */
 const turnsAtMost = 4
-
-/** Whether somebody waits for an answer to it, or for what is told of it. */
-const isUrgent = (item: Item): boolean => {
-  switch (item._tag) {
-    case "Nick":
-      return item.message.ticket === undefined
-    case "Say":
-    case "Operation":
-    case "Flush":
-    case "Retry":
-      return true
-    case "Leave":
-    case "Ready":
-    case "Lost":
-    case "Overdue":
-      return false
-  }
-}
-
-/** The ends of a membership, which are told before Bye. */
-const endings: ReadonlySet<Protocol.ByeReason> = new Set(["quit", "kicked", "banned"])
 
 /** How long what the log has refused waits for the next try. */
 const retryTime = "1 second"
@@ -81,59 +62,33 @@ export class Room extends Context.Tag("fernet-chat/Room")<
     readonly operate: <A>(act: Moderation.Act<A>) => Effect.Effect<A, OperatorError>
     /** Who is barred, by member. */
     readonly bans: Effect.Effect<ReadonlyArray<BanEntry>>
+    /** Who is here, by member. */
+    readonly names: Effect.Effect<ReadonlyArray<Name>>
+    /** How it is. */
+    readonly overview: Effect.Effect<Overview.Overview>
     /** Members who are here. */
     readonly count: Effect.Effect<number>
+    /** What a member is called, or was when it left. */
+    readonly nick: (member: Protocol.MemberId) => Option.Option<string>
     /** Ends only when the room's fiber does, which is a defect. */
     readonly join: Effect.Effect<never>
   }
 >() {}
 
-type Item =
-  | Command
-  | Operation.Operation
-  | { readonly _tag: "Flush"; readonly done: Deferred.Deferred<void> }
-  /** Time to offer the log again what it has refused. */
-  | { readonly _tag: "Retry" }
-
-const decide = (state: RoomState.State<Downlink>, item: Command | Operation.Operation, at: number) =>
-  item._tag === "Operation" ? item.decide(state, at) : RoomState.decide(state, item, at)
-
 const needsLog = ({ events, members }: RoomState.Decision<Downlink>): boolean => events.length > 0 || members.length > 0
 
 /** Builds a room over the Log, for the life of the Scope. */
 export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nickname.Judge) {
-  const log = yield* Log
+  const clock = yield* Effect.clock
+  const log = RoomMetrics.counted(yield* Log, clock)
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
   const { turn: nextTurn } = yield* EventLoop
   const scope = yield* Effect.scope
-  const clock = yield* Effect.clock
   let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis(), judge)
-  const inbox = new Inbox(limits.queue, isUrgent)
+  const inbox = new Inbox(limits.queue, Item.isUrgent)
   /** Open while the log takes what it is given. */
   const taking = yield* Effect.makeLatch(true)
   let isTaking = true
-
-  /** Where a session starts: where it asks to go on in this log, else a little history; never before what there is. */
-  const startOf = (resume: RoomState.Resume, oldest: Protocol.Seq) => {
-    const known = Option.filter(resume, ({ log: id }) => id === log.id)
-    const wanted = Option.match(known, {
-      onNone: () => state.head - limits.history,
-      onSome: ({ after }) => Math.min(after, state.head)
-    })
-    return Protocol.Position.make(Math.max(wanted, oldest - 1))
-  }
-
-  /**
-   * Writes to a session what the log holds beyond where it stands; true when it then stands at the head, for in the
-   * Room's turn nothing is added meanwhile. Who is far behind, or does not take it, has to read the log by itself.
-   */
-  const bringUp = (link: Downlink): boolean => {
-    if (!link.isWelcomed) return true
-    const rest = log.recent(link.last)
-    if (Option.isNone(rest)) return false
-    if (!Arr.isNonEmptyReadonlyArray(rest.value)) return true
-    return Wire.pages(rest.value).every((events) => link.events(events) <= limits.maxUnsent)
-  }
 
   /** Departs those of `away` who have not come back within the grace time. */
   const expire = (away: Iterable<readonly [Protocol.MemberId, number]>) =>
@@ -146,53 +101,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
   yield* expire(Array.from(state.away))
   yield* Effect.forkScoped(hub.renewal(limits.epoch))
 
-  /** The roster as it was last told, in pages: those who come together are told the same. */
-  let told: { readonly roster: Roster.Roster; readonly pages: ReadonlyArray<Protocol.Members> } | undefined
-  const rosterPages = () => {
-    const { roster } = state
-    if (told?.roster === roster) return told.pages
-    const members = Roster.members(roster)
-    // Whoever is told is here as well, so the roster is never empty.
-    const lists = Arr.isNonEmptyReadonlyArray(members) ? Wire.pages(members) : []
-    const pages = lists.map((page): Protocol.Members => ({ _tag: "Members", members: page }))
-    told = { roster, pages }
-    return pages
-  }
-
-  const act = Effect.fnUntraced(function* (reply: RoomState.Reply<Downlink>) {
-    switch (reply._tag) {
-      case "Admitted": {
-        const { link, resume } = reply
-        const seated = RoomState.memberOf(state, link)
-        // Left again within the same batch, or taken over: its Bye follows.
-        if (Option.isNone(seated)) return
-        const { acked, member, nick } = seated.value
-        const head = Protocol.Seq.make(state.head)
-        const after = startOf(resume, yield* log.oldest)
-        const count = HashMap.size(state.roster)
-        const welcome: Protocol.Welcome = { _tag: "Welcome", log: log.id, head, after, member, nick, acked, count }
-        return link.admit({ welcome, roster: rosterPages() })
-      }
-      case "Rejected":
-        return void reply.link.send({ _tag: "Rejected", reason: reply.reason, detail: reply.detail })
-      case "Live":
-        // Lost again within the same batch: it must not stay in the Hub.
-        if (Option.isNone(RoomState.memberOf(state, reply.link))) return
-        return bringUp(reply.link) ? hub.add(reply.link) : reply.link.catchUp()
-      case "Bye":
-        hub.remove(reply.link)
-        // Who leaves has a right to see its last texts in the log, also when it was not live yet; who is put out need not.
-        if (endings.has(reply.reason) && !bringUp(reply.link) && reply.reason === "quit") {
-          return reply.link.byeAtHead(reply.reason)
-        }
-        return reply.link.bye(reply.reason)
-      case "Away":
-        return yield* expire([[reply.member, reply.since]])
-    }
-  })
-
-  /** Tells what has become of commands whose events, if any, are in the log. */
-  const tell = (replies: ReadonlyArray<RoomState.Reply<Downlink>>) => Effect.forEach(replies, act, { discard: true })
+  const tell = Telling.make({ log, hub, limits, clock, state: () => state, expire })
 
   /** The newest refusal of the log that the operator was told of, and whether it is to be asked again in a while. */
   let refusal: string | undefined
@@ -215,7 +124,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
   })
 
   /** Decides a batch, has it kept, and tells of it. Gives back what has to be tried again: all of it or nothing. */
-  const turn = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
+  const turn = Effect.fnUntraced(function* (items: ReadonlyArray<Item.Item>) {
     const at = clock.unsafeCurrentTimeMillis()
     let next = state
     const events: Array<Protocol.Event> = []
@@ -229,7 +138,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
         continue
       }
       if (item._tag === "Operation") settled.push(item.settle)
-      const decision = decide(next, item, at)
+      const decision = Item.decide(next, item, at)
       next = decision.state
       events.push(...decision.events)
       members.push(...decision.members)
@@ -258,10 +167,10 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
    * Does what needs no commit, while the log takes none: readers come back, catch up and go live. Gives back the rest;
    * of one session nothing overtakes what it said before. Who is gone before it was let in has never been here.
    */
-  const spare = Effect.fnUntraced(function* (items: ReadonlyArray<Item>) {
+  const spare = Effect.fnUntraced(function* (items: ReadonlyArray<Item.Item>) {
     const at = clock.unsafeCurrentTimeMillis()
     const bound = new Set<Downlink>()
-    let rest: Array<Item> = []
+    let rest: Array<Item.Item> = []
     for (const item of items) {
       if (item._tag === "Retry") continue
       if (item._tag === "Flush") {
@@ -293,7 +202,9 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
     return rest
   })
 
-  let held: ReadonlyArray<Item> = []
+  const setGauges = yield* RoomMetrics.gauges(() => [HashMap.size(state.roster), hub.size, isTaking ? 1 : 0])
+
+  let held: ReadonlyArray<Item.Item> = []
   /** When (ms) the last batch was done. */
   let rested = 0
   /** Deals with all that waits. A step of its own, so that nothing of it is held for as long as nothing more comes. */
@@ -316,6 +227,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
     const refusedAgain = isRefused ? all : yield* turn(all)
     held = refusedAgain.length === 0 ? [] : yield* spare(refusedAgain)
     rested = clock.unsafeCurrentTimeMillis()
+    setGauges()
   })
   const fiber = yield* Effect.gen(function* () {
     while (true) yield* step
@@ -348,7 +260,10 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
         )
       ),
     bans: Effect.sync(() => Moderation.bans(state)),
+    names: Effect.sync(() => Overview.names(state, hub)),
+    overview: Effect.map(log.oldest, (oldest) => Overview.of(state, hub, oldest, isTaking)),
     count: Effect.sync(() => HashMap.size(state.roster)),
+    nick: (member) => Option.map(HashMap.get(state.members, member), ({ nick }) => nick),
     join: Fiber.join(fiber)
   })
 })

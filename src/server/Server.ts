@@ -24,11 +24,14 @@ import * as CatchUp from "./CatchUp.js"
 import { Connections } from "./Connections.js"
 import * as Limits from "./Limits.js"
 import { Log, type LogError } from "./Log.js"
+import * as Metrics from "./Metrics.js"
 import * as Moderation from "./Moderation.js"
+import * as Notice from "./Notice.js"
 import { Rates } from "./Rates.js"
 import { Replays } from "./Replays.js"
 import * as Room from "./Room.js"
 import * as Session from "./Session.js"
+import * as Stats from "./Stats.js"
 
 /** How long a shutdown waits for clients to take what was written to them. */
 const shutdownTime = "4500 millis"
@@ -82,9 +85,27 @@ export interface Shape {
   readonly unban: (who: string) => Effect.Effect<Admin.Unbanned, Admin.OperatorError>
   /** Who is barred, by member. */
   readonly bans: Effect.Effect<ReadonlyArray<Admin.BanEntry>>
+  /** Who is here, by member, and how each is connected. */
+  readonly names: Effect.Effect<ReadonlyArray<Admin.Name>>
+  /**
+   * Says a text to all, in the operator's name: a Notice, which is in the log in its place like all else, and is shown to
+   * who comes later. It has 1 to 4,000 characters, and unlike what members say the server can read it. Done when it is in
+   * the log; fails with `text`, `log` or `closed`.
+   */
+  readonly say: (text: string) => Effect.Effect<Protocol.Notice, Admin.OperatorError>
+  /** How it is, without what it cannot know of its process. */
+  readonly stats: Effect.Effect<Admin.Stats>
+  /** Whether it takes what members say: see {@link Readiness}. */
+  readonly readiness: Effect.Effect<Readiness>
   /** Waits for as long as the server runs; ends only by a defect. */
   readonly join: Effect.Effect<never>
 }
+
+/**
+ * Whether a server takes what members say: `ready`; or nothing said is acknowledged until the `log` takes it again; or it
+ * is `stopping` and takes no more connections.
+ */
+export type Readiness = "ready" | "log" | "stopping"
 
 /** A running server. */
 export class Server extends Context.Tag("fernet-chat/Server")<Server, Shape>() {}
@@ -123,6 +144,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   // Closed by hand, at the end of a shutdown: with it goes what sessions may still wait for.
   const roomScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const limits = { ...Limits.standard, ...options }
+  yield* Metrics.register
   const { judgeNick = Either.right } = options
   const judge: Nickname.Judge = (text) => Either.flatMap(Nickname.parse(text), judgeNick)
   const room = yield* Scope.extend(Room.make(limits, judge), roomScope)
@@ -138,6 +160,7 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const crowds = new Rates({ burst: burst * connectionsPerAddress, rate: rate * connectionsPerAddress })
   yield* Effect.forkIn(sweep([rates, crowds]), roomScope)
   const connections = new Connections(limits)
+  const since = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
   const context: Session.Context = {
     keys: options.keys,
     connections,
@@ -160,7 +183,11 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
   const { aside } = yield* EventLoop
   // A crowd at the door does not keep those who talk waiting.
   const accepting = yield* Effect.forkScoped(Effect.forever(Effect.zipRight(accept, aside)))
-  const stopAccepting = Effect.zipRight(Fiber.interrupt(accepting), listener.close)
+  let isListening = true
+  const stopAccepting = Effect.suspend(() => {
+    isListening = false
+    return Effect.zipRight(Fiber.interrupt(accepting), listener.close)
+  })
 
   // Without its room a server is none: it must not go on taking connections that nobody answers.
   yield* room.join.pipe(
@@ -198,6 +225,15 @@ export const make = Effect.fn("Server.make")(function* (options: Options) {
       Effect.tap(room.operate(Moderation.unban(who)), (unbanned) => Effect.logInfo(`unbanned ${named(unbanned)}`))
     ),
     bans: room.bans,
+    names: room.names,
+    say: Effect.fn("Server.say")((text) =>
+      Effect.tap(
+        Effect.flatMap(Notice.check(text), (checked) => room.operate(Notice.say(checked))),
+        ({ seq }) => Effect.logInfo(`the operator has said something: event ${seq}`)
+      )
+    ),
+    stats: Stats.take(room, connections, since),
+    readiness: Effect.sync((): Readiness => (!isListening ? "stopping" : room.isTaking() ? "ready" : "log")),
     join: Effect.raceFirst(room.join, Fiber.join(accepting))
   })
 })

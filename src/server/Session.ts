@@ -23,6 +23,7 @@ import * as Wire from "../domain/Wire.js"
 import { CatchUp } from "./CatchUp.js"
 import type { Connections } from "./Connections.js"
 import { Downlink } from "./Downlink.js"
+import * as Ending from "./Ending.js"
 import * as History from "./History.js"
 import type { Rates } from "./Rates.js"
 import type { Replays } from "./Replays.js"
@@ -248,10 +249,8 @@ const greet = Effect.fnUntraced(function* (transport: Transport.Transport, conte
 const converse = (transport: Transport.Transport, context: Context) =>
   Effect.flatMap(greet(transport, context), (talk) => talk?.rest ?? Effect.void)
 
-type End = Exit.Exit<void, Effect.Effect.Error<ReturnType<typeof converse>>>
-
 /** Tells the operator why a connection has ended, where there is anything to tell. */
-const report = (transport: Transport.Transport, { connections }: Context, end: End): Effect.Effect<void> => {
+const report = (transport: Transport.Transport, { connections }: Context, end: Ending.End): Effect.Effect<void> => {
   if (Exit.isSuccess(end) || Cause.isInterruptedOnly(end.cause)) return Effect.void
   const failure = Cause.failureOption(end.cause)
   if (Option.isNone(failure)) return Effect.logError("a session has died", end.cause)
@@ -264,12 +263,12 @@ const report = (transport: Transport.Transport, { connections }: Context, end: E
       return Effect.sync(() => connections.refuse(refusal, transport, message))
     }
     case "TransportError":
-      return Effect.logDebug(`lost: ${failure.value.message}`)
+      return Effect.void
   }
 }
 
 /** Takes leave of a client, whatever the reason. It counts as a connection until that is done. */
-const part = Effect.fnUntraced(function* (transport: Transport.Transport, context: Context, end: End) {
+const part = Effect.fnUntraced(function* (transport: Transport.Transport, context: Context, end: Ending.End) {
   yield* report(transport, context, end)
   const link = context.connections.find(transport)
   let isOrderly = Exit.isSuccess(end)
@@ -284,6 +283,7 @@ const part = Effect.fnUntraced(function* (transport: Transport.Transport, contex
     yield* (yield* CatchUp).stop(link)
     yield* (yield* Room.Room).submit([{ _tag: "Lost", link }])
   }
+  // Who was let in and is put out has a line of its own: see Ending.
   if (link?.outcome === "banned" && link.member === undefined) context.connections.refuse("banned", transport)
   const time = link === undefined ? refusedDrainTime : drainTime
   if (isOrderly) yield* Effect.interruptible(Effect.timeoutOption(transport.end, time))
@@ -294,8 +294,14 @@ export type Services = Effect.Effect.Context<ReturnType<typeof run>>
 
 /** Serves one connection until it ends, for whatever reason; then closes its Scope. */
 export const run = (transport: Transport.Transport, context: Context, scope: Scope.CloseableScope) => {
-  const leave = (end: End) =>
+  const since = context.clock.unsafeCurrentTimeMillis()
+  const record = (end: Ending.End) => {
+    const link = context.connections.findAny(transport)
+    return Ending.record(transport, link, end, context.clock.unsafeCurrentTimeMillis() - since)
+  }
+  const leave = (end: Ending.End) =>
     part(transport, context, end).pipe(
+      Effect.ensuring(Effect.suspend(() => record(end))),
       Effect.annotateLogs("from", transport.address),
       Effect.ensuring(Effect.sync(() => context.connections.remove(transport))),
       Effect.ensuring(Scope.close(scope, end))

@@ -56,7 +56,9 @@ export const make = Effect.fnUntraced(function* ({ cwd, dice, script }: Options)
   const problems: Array<string> = []
   const context = yield* Effect.context<FileSystem | Path>()
   const server = new Program.Program({
-    ...own,
+    cwd,
+    // Whatever it says then is wrong: who comes and goes is not.
+    env: { ...own.env, CHAT_LOG_LEVEL: "warning" },
     command: [script, "s", "--port", String(port), "--db", database],
     retry: () => 500
   })

@@ -55,7 +55,7 @@ const compile = (project: string, options: Record<string, unknown>) => {
 }
 
 describe("the package", () => {
-  it("holds the library, the command, the manual's page and what there is to read, and nothing else", () => {
+  it("holds the library, the command, the manual's page, the dashboard and what there is to read, and nothing else", () => {
     const modules = installed.files
       .map((file) => /^dist\/((?:client|domain|server)\/.*|index)\.(js|js\.map|d\.ts)$/.exec(file))
       .filter((match) => match !== null)
@@ -72,6 +72,7 @@ describe("the package", () => {
         "dist/bin/package.json",
         "dist/man/chat.1",
         "hosting/chat.service",
+        "docs/grafana.json",
         "package.json"
       ].toSorted()
     )
@@ -173,6 +174,8 @@ describe("installed, the library", () => {
       yield* ada.shows("-- ada joined")
       ada.write("hello\n")
       yield* ada.shows("<echo> ada said: hello")
+      yield* bot.shows("0 texts since the start\n")
+      yield* bot.shows("\nchat_texts_total 2\n")
       ada.child.stdin?.end()
       expect(yield* ada.exit).toBe(0)
       bot.kill("SIGINT")

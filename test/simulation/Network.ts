@@ -74,6 +74,9 @@ class Way {
   private held = 0
   /** Bytes that its system has taken from the writer. */
   private moved = 0
+  /** Bytes in all that were written, and that were read. */
+  written = 0
+  taken = 0
   private pumping = false
   private arrived = 0
   /** What the writer may still do: `ended` it will write no more, `broken` nobody will take what it writes. */
@@ -98,8 +101,14 @@ class Way {
   write(bytes: Uint8Array): number {
     if (this.writer === "open") {
       this.unsent.push(bytes)
+      this.written += bytes.length
       this.fill()
     }
+    return this.waiting
+  }
+
+  /** Bytes that its system has not taken yet. */
+  get waiting(): number {
     return this.unsent.size
   }
 
@@ -166,6 +175,7 @@ class Way {
       if (this.isReaderDone) return Effect.succeed(undefined)
       if (this.received.size === 0) return this.reader === "lost" ? Effect.fail(lost) : Effect.succeed(undefined)
       const bytes = this.received.take(this.dice.chance(0.8) ? this.received.size : this.dice.scale(1, 65_536))
+      this.taken += bytes.length
       this.release(bytes.length)
       return Effect.succeed(bytes)
     })
@@ -264,12 +274,18 @@ class End {
 
   /** Each client's machine is in a network of its own. */
   transport(address: string): Transport.Transport {
-    const { outgoing } = this
+    const { incoming, outgoing } = this
     return Transport.make({
       address,
       network: undefined,
       get stalledAt() {
         return outgoing.stalledAt
+      },
+      get unsent() {
+        return outgoing.waiting
+      },
+      get traffic() {
+        return { received: incoming.taken, written: outgoing.written }
       },
       read: this.incoming.read,
       stopReading: () => this.incoming.stopReading(),

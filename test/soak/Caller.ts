@@ -14,6 +14,7 @@ class Pipe implements Transport.Pipe {
   readonly address = `${host}:0`
   readonly network = undefined
   readonly stalledAt = undefined
+  readonly traffic = { received: 0, written: 0 }
   private reader: ((read: Transport.Pipe["read"]) => void) | undefined
 
   constructor(private readonly socket: Net.Socket) {
@@ -26,6 +27,10 @@ class Pipe implements Transport.Pipe {
     if (bytes === null && !this.socket.readableEnded && !this.socket.destroyed) return
     this.reader(Effect.succeed(bytes ?? undefined))
     this.reader = undefined
+  }
+
+  get unsent(): number {
+    return this.socket.writableLength
   }
 
   get read(): Transport.Pipe["read"] {

@@ -1,7 +1,7 @@
 /** A server with a log on disk, and a bot that joins it, in the room of ./secret.key: as somebody would write them who has installed the package. */
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Layer, Stream } from "effect"
-import { Client, Entry, Fernet, KeyFile, Keys, LogSql, Server, TransportTcp } from "fernet-chat"
+import { Console, Effect, Layer, Metric, Stream } from "effect"
+import { Client, Entry, Fernet, KeyFile, Keys, LogSql, Metrics, Prometheus, Server, TransportTcp } from "fernet-chat"
 
 const host = "127.0.0.1"
 
@@ -22,7 +22,10 @@ const member = Effect.gen(function* () {
 
 const bot = Effect.gen(function* () {
   const client = yield* Client.Client
-  const echo = ({ nick, text }: Entry.Said) => Effect.ignore(client.say(`${nick} said: ${text}`))
+  const show = Effect.flatMap(Metric.snapshot, (snapshot) => Console.log(Prometheus.format(snapshot)))
+  const echo = ({ nick, text }: Entry.Said) => Effect.zipRight(Effect.ignore(client.say(`${nick} said: ${text}`)), show)
+  const { count } = yield* Metric.value(Metrics.texts)
+  yield* Console.log(`${count} texts since the start`)
   yield* Stream.runForEach(Stream.filter(client.events, Entry.isHeard), echo)
 })
 

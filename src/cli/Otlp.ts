@@ -1,0 +1,74 @@
+/** Sends metrics by OTLP over HTTP, for the life of the Scope, and says so once when it fails and once when it works again. */
+import * as OtlpMetrics from "@effect/opentelemetry/OtlpMetrics"
+import * as OtlpSerialization from "@effect/opentelemetry/OtlpSerialization"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Redacted from "effect/Redacted"
+import packageJson from "../../package.json" with { type: "json" }
+import type { OtlpSettings } from "./OtlpSettings.js"
+
+/** How long the last of it may take when the server ends. */
+const lastTime = "1 second"
+
+/** A client that gives up in time, and tells the operator how it fares. */
+const telling = ({ timeout, url }: OtlpSettings, level: LogLevel.LogLevel) =>
+  Effect.map(HttpClient.HttpClient, (client) => {
+    const { origin, pathname } = new URL(url)
+    const tell = Logger.withMinimumLogLevel(level)
+    let isFailing = false
+    const failed = (why: string) =>
+      Effect.suspend(() => {
+        if (isFailing) return Effect.void
+        isFailing = true
+        return tell(Effect.logWarning(`metrics do not reach ${origin}${pathname} (${why}): is it right, and is it up?`))
+      })
+    const succeeded = Effect.suspend(() => {
+      if (!isFailing) return Effect.void
+      isFailing = false
+      return tell(Effect.logInfo(`metrics reach ${origin}${pathname} again`))
+    })
+    return HttpClient.transform(client, (response, request) =>
+      response.pipe(
+        Effect.timeoutFail({
+          duration: timeout,
+          onTimeout: () => new HttpClientError.RequestError({ request, reason: "Transport", cause: "it took too long" })
+        }),
+        Effect.tapBoth({
+          onSuccess: ({ status }) => (status < 400 ? succeeded : failed(`it answers with ${status}`)),
+          onFailure: ({ cause, message }) => failed(cause instanceof Error ? reasonOf(cause) : message)
+        })
+      )
+    )
+  })
+
+/** What fetch says is that it failed; what node says of it is beneath. */
+const reasonOf = (error: Error): string => (error.cause instanceof Error ? error.cause.message : error.message)
+
+export const send = Effect.fn("Otlp.send")(function* (settings: OtlpSettings) {
+  const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
+  const client = yield* Effect.provide(telling(settings, level), FetchHttpClient.layer)
+  yield* OtlpMetrics.make({
+    url: settings.url,
+    headers: Redacted.value(settings.headers),
+    resource: {
+      serviceName: settings.serviceName,
+      serviceVersion: packageJson.version,
+      attributes: settings.attributes
+    },
+    exportInterval: settings.interval,
+    shutdownTimeout: lastTime
+  }).pipe(
+    Effect.provideService(HttpClient.HttpClient, client),
+    Effect.provide(settings.isJson ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
+    // It would read the resource's attributes once more, and say them twice.
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map())),
+    // What it would log of failures holds all of the address, which may hold a token.
+    Logger.withMinimumLogLevel(LogLevel.None)
+  )
+})

@@ -1,0 +1,46 @@
+/** What a room counts of itself and of its log. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Protocol from "../domain/Protocol.js"
+import * as Instrument from "./Instrument.js"
+import type { Log } from "./Log.js"
+import * as Metrics from "./Metrics.js"
+
+/** Sets what a room adds to gauges, now and whenever what it gives is called, until the Scope closes. */
+export const gauges = (look: () => readonly [members: number, live: number, taking: number]) =>
+  Effect.gen(function* () {
+    const shares = {
+      members: new Instrument.Share(Metrics.members),
+      live: new Instrument.Share(Metrics.live),
+      taking: new Instrument.Share(Metrics.taking)
+    }
+    const set = ([here, told, takes]: ReturnType<typeof look>) => {
+      shares.members.set(here)
+      shares.live.set(told)
+      shares.taking.set(takes)
+    }
+    yield* Effect.addFinalizer(() => Effect.sync(() => set([0, 0, 0])))
+    set(look())
+    return () => set(look())
+  })
+
+const committed = (events: ReadonlyArray<Protocol.Event>, nanoseconds: number): void => {
+  let said = 0
+  for (const { _tag } of events) if (_tag === "Chat") said += 1
+  Instrument.update(Metrics.commit, nanoseconds / 1e9)
+  if (events.length > 0) Instrument.update(Metrics.batch, events.length)
+  if (said > 0) Instrument.update(Metrics.texts, said)
+}
+
+/** A log whose commits are counted. */
+export const counted = (log: Log["Type"], clock: Clock.Clock): Log["Type"] => ({
+  ...log,
+  append: (events, changed) =>
+    Effect.suspend(() => {
+      const began = clock.unsafeCurrentTimeNanos()
+      return Effect.tapBoth(log.append(events, changed), {
+        onSuccess: () => Effect.sync(() => committed(events, Number(clock.unsafeCurrentTimeNanos() - began))),
+        onFailure: () => Effect.sync(() => Instrument.update(Metrics.commitFailures, 1))
+      })
+    })
+})

@@ -1,0 +1,36 @@
+/** Whom metrics are sent to by OTLP over HTTP: it keeps what comes. */
+import { Buffer } from "node:buffer"
+import * as Http from "node:http"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+
+export interface Posted {
+  readonly path: string | undefined
+  readonly headers: Http.IncomingHttpHeaders
+  readonly body: Buffer
+}
+
+/** A collector that answers with what `status` says at the time. */
+export const make = (status: () => number) =>
+  Effect.gen(function* () {
+    const posts = yield* Queue.unbounded<Posted>()
+    const server = yield* Effect.acquireRelease(
+      Effect.async<Http.Server>((resume) => {
+        const made = Http.createServer((request, response) => {
+          const chunks: Array<Buffer> = []
+          request.on("data", (chunk: Buffer) => void chunks.push(chunk))
+          request.on("end", () => {
+            Queue.unsafeOffer(posts, { path: request.url, headers: request.headers, body: Buffer.concat(chunks) })
+            response.writeHead(status()).end("{}")
+          })
+        }).listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
+      }),
+      (made) =>
+        Effect.sync(() => {
+          made.close()
+          made.closeAllConnections()
+        })
+    )
+    const address = server.address()
+    return { posts, endpoint: `http://127.0.0.1:${typeof address === "object" && address?.port}` }
+  })
