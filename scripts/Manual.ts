@@ -29,6 +29,7 @@ export const manual: string = ManPage.roff({
     ["chat c --nick ada", "Join it from the same directory."],
     ["chat invite --host 192.0.2.7", "Print what lets somebody else in."],
     ["chat send --nick backup the backup is done", "Say one text from a script."],
-    ["chat admin say the server moves at noon", "Tell everybody, as the operator."]
+    ["chat admin say the server moves at noon", "Tell everybody, as the operator."],
+    ["chat doctor", "Look whether a chat can be served and joined here."]
   ]
 })

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AdminCommand from "./cli/AdminCommand.js"
 import type { BackupOptions } from "./cli/Backup.js"
+import type { DoctorOptions } from "./cli/Doctor.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
@@ -103,7 +104,8 @@ const newLog = Options.boolean("new-log").pipe(
   )
 )
 
-const serverOptions = {
+/** What serves, and where: for who serves, and who looks whether that will do. */
+const served = {
   host: Options.map(
     host("address to listen on; 0.0.0.0 lets other machines in"),
     Option.getOrElse(() => Address.defaultAddress.host)
@@ -114,10 +116,14 @@ const serverOptions = {
   ),
   keyFile,
   db,
+  socket: AdminCommand.socket
+}
+
+const serverOptions = {
+  ...served,
   ephemeral,
   retain,
   newLog,
-  socket: AdminCommand.socket,
   limits: LimitFlags.options,
   ...TelemetryFlags.options
 }
@@ -226,6 +232,16 @@ const backupCommand = Command.make("backup", { ...backupOptions, file: copied },
   Command.withDescription("Copy the log of a server, while it runs or not. The copy is as encrypted as the log.")
 )
 
+const doctorOptions = {
+  ...served,
+  json: Options.boolean("json").pipe(Options.withDescription("print all findings as a line of JSON"))
+}
+const doctorCommand = Command.make("doctor", doctorOptions, (options) => doctor(options)).pipe(
+  Command.withDescription(
+    "Look whether a chat can be served and joined here: key, clock, port, addresses, log, socket, terminal. Says what to do, and changes nothing. Exits with 1 when something is wrong."
+  )
+)
+
 const subcommands = [
   serverCommand("s", serveText),
   clientCommand("c", joinText),
@@ -234,6 +250,7 @@ const subcommands = [
   keygenCommand,
   AdminCommand.make(verbatim),
   backupCommand,
+  doctorCommand,
   serverCommand("server", "The same as s."),
   clientCommand("client", "The same as c.")
 ] as const
@@ -285,6 +302,12 @@ const backup = (options: BackupOptions) =>
   Effect.flatMap(
     Effect.promise(() => import("./cli/Backup.js")),
     (Backup) => Backup.backup(options)
+  )
+
+const doctor = (options: DoctorOptions) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./cli/Doctor.js")),
+    (Doctor) => Doctor.doctor(options)
   )
 
 /** `chat` was called without anything else. */

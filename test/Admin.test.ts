@@ -114,7 +114,7 @@ describe("an answer", () => {
     Admin.pageOfNames(names, Protocol.start),
     { _tag: "Notice", seq: Protocol.Seq.make(1), at: 2, text: "\u0001".repeat(Seal.maxText) },
     stats,
-    { ...stats, process: { version: "1", memory: 2, log: { file: "chat.db", bytes: 3 } } },
+    { ...stats, process: { version: "1", node: "20", memory: 2, log: { file: "chat.db", bytes: 3 } } },
     { _tag: "Stopping" },
     { _tag: "Failed", reason: "unknown", message: "nobody" }
   ])("is read as it was written, and fits a line: $_tag", (answer) => {

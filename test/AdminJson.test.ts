@@ -1,3 +1,5 @@
+import { realpathSync } from "node:fs"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -47,8 +49,9 @@ describe("chat admin --json", () => {
           head: 2,
           taking: true,
           process: {
-            version: `${packageJson.default.version}, Node ${process.versions.node}`,
-            log: { file: "chat.db", bytes: expect.any(Number) }
+            version: packageJson.default.version,
+            node: process.versions.node,
+            log: { file: join(realpathSync(cwd), "chat.db"), bytes: expect.any(Number) }
           }
         })
         expect(yield* answer("kick", "--json", "ada")).toEqual({ _tag: "Kicked", member: 1, nick: "ada" })

@@ -132,7 +132,7 @@ describe("chat admin names and stats", () => {
           expect(stdout).toMatch(line)
         }
         expect(stdout).toMatch(/^log takes +yes$/m)
-        expect(stdout).toMatch(/^log file +chat\.db$/m)
+        expect(stdout).toMatch(/^log file +\/.*\/chat\.db$/m)
       }),
     patience
   )

@@ -62,7 +62,7 @@ describe("what is printed for people", () => {
         "epoch        4"
       ].join("\n")
     )
-    const process = { version: "1.2.3, Node 20.0.0", memory: 2 ** 20, log: { file: "chat.db", bytes: 512 } }
+    const process = { version: "1.2.3", node: "20.0.0", memory: 2 ** 20, log: { file: "chat.db", bytes: 512 } }
     const troubled = AdminText.stats({
       ...stats,
       taking: false,
@@ -79,7 +79,7 @@ describe("what is printed for people", () => {
       expect(troubled).toMatch(line)
     }
     expect(troubled).not.toContain("full")
-    expect(AdminText.stats({ ...stats, process: { version: "1", memory: 0 } })).toMatch(
+    expect(AdminText.stats({ ...stats, process: { version: "1", node: "20", memory: 0 } })).toMatch(
       /^log file +none: it is in memory$/m
     )
   })

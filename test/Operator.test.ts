@@ -37,7 +37,7 @@ const withOperator = <A, E>(
 ) =>
   Effect.gen(function* () {
     const memory = yield* Layer.build(TransportMemory.layer)
-    const process = Effect.succeed<Admin.Process>({ version: "1.2.3", memory: 5 })
+    const process = Effect.succeed<Admin.Process>({ version: "1.2.3", node: "20", memory: 5 })
     const operator = yield* Effect.forkScoped(
       Effect.provideService(Operator.run({ process }), Transport.Listener, Context.get(memory, Transport.Listener))
     )
@@ -159,7 +159,7 @@ describe("an operator's connection", () => {
           oldest: 1,
           taking: true,
           epoch: 1,
-          process: { version: "1.2.3", memory: 5 }
+          process: { version: "1.2.3", node: "20", memory: 5 }
         })
         if (before?._tag !== "Stats" || after?._tag !== "Stats") return expect.unreachable()
         // The process may have had other servers.

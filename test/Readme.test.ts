@@ -127,6 +127,9 @@ describe("the README", () => {
         expect(yield* toEnd(run("npx chat admin unban bob"), { cwd })).toEqual({ code: 0, stdout: "unbanned bob\n" })
         expect(yield* toEnd(run("npx chat admin stop"), { cwd })).toEqual({ code: 0, stdout: "the server is ending\n" })
         expect(yield* open.exit).toBe(0)
+        const doctor = yield* toEnd(run("npx chat doctor"), { cwd, env })
+        expect(doctor.code).toBe(0)
+        expect(doctor.stdout).toMatch(/^ok +database +chat\.db is whole and of this key/m)
 
         const observed = yield* shell(
           run("npx chat s --log-format json --metrics 127.0.0.1:9464").replace("9464", "0"),

@@ -52,8 +52,8 @@ const unexpected = new AdminError({
 })
 
 /** Asks the server that has the socket, and gives the answer if it is one of `tag`. */
-const ask = Effect.fn("Admin.ask")(function* <Tag extends Exclude<Admin.Answer["_tag"], "Failed">>(
-  options: AdminOptions,
+export const ask = Effect.fn("Admin.ask")(function* <Tag extends Exclude<Admin.Answer["_tag"], "Failed">>(
+  options: Pick<AdminOptions, "socket" | "keyFile">,
   request: Admin.Request,
   tag: Tag
 ) {

@@ -91,7 +91,7 @@ export const stats = (answer: Admin.Stats): string => {
   const { process } = answer
   const refused = Object.entries(answer.refusals).filter(([, times]) => times > 0)
   const lines: ReadonlyArray<readonly [string, string | number]> = [
-    ...(process === undefined ? [] : [["version", process.version] as const]),
+    ...(process === undefined ? [] : [["version", `${process.version}, Node ${process.node}`] as const]),
     ["up for", duration(answer.uptime)],
     ["up since", utc(answer.since)],
     ["members", answer.members],

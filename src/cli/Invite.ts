@@ -1,5 +1,4 @@
 /** `chat invite`: one line that lets somebody in, and on a terminal a QR code of it. */
-import { networkInterfaces } from "node:os"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -9,6 +8,7 @@ import * as Address from "../domain/Address.js"
 import * as Fingerprint from "../domain/Fingerprint.js"
 import * as Invite from "../domain/Invite.js"
 import * as Keys from "../domain/Keys.js"
+import * as Addresses from "./Addresses.js"
 import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
 import { report, terminal } from "./Process.js"
@@ -19,14 +19,6 @@ export interface InviteOptions {
   readonly port: Option.Option<number>
   readonly keyFile: Option.Option<string>
 }
-
-/** Where others on its networks reach this machine. */
-const reachable = Effect.sync(() =>
-  Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0)
-    .map(({ address }) => address)
-)
 
 export const invite = Effect.fn("invite")(function* ({ host, keyFile, port }: InviteOptions) {
   const keys = yield* Keys.roomKeys(yield* KeySource.load(yield* KeySource.find(keyFile), readStdin))
@@ -54,7 +46,7 @@ who gets it runs chat c, and pastes it when asked
 the key's words, to compare by voice: ${Fingerprint.format(Keys.serverKey(keys[0]))}`)
   }
   if (Option.isSome(host)) return
-  const others = yield* reachable
+  const others = yield* Addresses.reachable
   const hint =
     others.length === 0 ? "with --host ADDRESS it is one for others" : `for others give --host: ${others.join(", ")}`
   yield* report(`this invite is for this machine only; ${hint}`)

@@ -1,5 +1,6 @@
 /** `chat s`: serves a chat until it is interrupted. */
-import * as FileSystem from "@effect/platform/FileSystem"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
@@ -95,11 +96,15 @@ const openLog = Effect.fn("openLog")(function* (options: ServeOptions, source: K
 
 /** What the operator is told of this process. */
 const describe = Effect.fnUntraced(function* (log: Option.Option<string>) {
+  const path = yield* Path.Path
   const bytes = yield* Effect.transposeMapOption(log, Database.size)
   const process: Admin.Process = {
-    version: `${packageJson.version}, Node ${globalThis.process.versions.node}`,
+    version: packageJson.version,
+    node: globalThis.process.versions.node,
     memory: globalThis.process.memoryUsage.rss(),
-    ...(Option.isSome(log) && Option.isSome(bytes) ? { log: { file: log.value, bytes: bytes.value } } : {})
+    ...(Option.isSome(log) && Option.isSome(bytes)
+      ? { log: { file: path.resolve(log.value), bytes: bytes.value } }
+      : {})
   }
   return process
 })
@@ -122,8 +127,7 @@ const run = Effect.fn("serve")(function* (options: ServeOptions) {
     concurrency: 3
   })
   const socket = yield* Socket.open(options.socket, source)
-  const fs = yield* FileSystem.FileSystem
-  const process = Effect.provideService(describe(log.file), FileSystem.FileSystem, fs)
+  const process = Effect.provide(describe(log.file), yield* Effect.context<FileSystem.FileSystem | Path.Path>())
   const operator = Operator.run({ process })
   yield* Effect.gen(function* () {
     const server = yield* Server.Server

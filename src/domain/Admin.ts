@@ -103,11 +103,12 @@ export type NameList = typeof NameList.Type
 
 const count = Schema.NonNegativeInt
 
-/** What a server does not know of the process that it runs in: its version, and its memory and log file in bytes. */
+/** What a server does not know of the process that it runs in: versions, memory and log file, both in bytes. */
 export const Process = Schema.Struct({
   version: Schema.String,
+  node: Schema.String,
   memory: count,
-  /** The file of the log, with what belongs to it; none where the log is in memory. */
+  /** The file of the log, as an absolute path, with what belongs to it; none where the log is in memory. */
   log: Schema.optionalWith(Schema.Struct({ file: Schema.String, bytes: count }), { exact: true })
 })
 export type Process = typeof Process.Type

@@ -1,14 +1,13 @@
 /** A copy of a stored log, taken while a server writes it or while none does. It needs no key. */
 import { randomBytes } from "node:crypto"
 import * as NodePath from "node:path"
-import { pathToFileURL } from "node:url"
 import type * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Protocol from "../domain/Protocol.js"
 import { LogError } from "./Log.js"
-import { look, ownerOnly, sizeOf, sqlError, unavailable } from "./SqlFile.js"
+import { look, openToRead, ownerOnly, sizeOf, sqlError, unavailable } from "./SqlFile.js"
 
 /** What is in a copy. */
 const Contents = Schema.Struct({
@@ -37,21 +36,9 @@ const copyError = (from: string, to: string) => (error: unknown) => {
     : known
 }
 
-/** Opens a database to read it, and closes it with the Scope. A connection is all that libsql lets go of by itself. */
-const open = (file: string) =>
-  Effect.acquireRelease(
-    Effect.promise(() => import("libsql")).pipe(
-      // As a URI, which is the only way that it takes for read-only, and to make none where there is none.
-      Effect.andThen(({ default: Libsql }) =>
-        Effect.try({ try: () => new Libsql(`${pathToFileURL(file).href}?mode=ro`), catch: sqlError(file) })
-      )
-    ),
-    (database) => Effect.sync(() => database.close())
-  )
-
 /** What a whole copy holds. */
 const inspect = Effect.fnUntraced(function* (file: string) {
-  const database = yield* open(file)
+  const database = yield* openToRead(file)
   const row = yield* Effect.try({
     try: () =>
       database
@@ -110,7 +97,7 @@ export const copy = Effect.fn("SqlBackup.copy")(function* (from: string, to: str
     // What it was linked to stays.
     () => Effect.ignore(fs.remove(temporary, { force: true }))
   ).pipe(Effect.mapError(fileError(to)))
-  const database = yield* open(source)
+  const database = yield* openToRead(source)
   yield* Effect.try({
     try: () => {
       database.exec(`PRAGMA busy_timeout = ${patience}`)

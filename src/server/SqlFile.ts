@@ -1,5 +1,7 @@
 /** The file of a log, seen from outside: whose it is, and what is wrong with it in words of what can be done. */
 import { Buffer } from "node:buffer"
+import * as NodePath from "node:path"
+import { pathToFileURL } from "node:url"
 import type * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -21,7 +23,8 @@ export const foreign = (file: string, detail: string) =>
 export const unavailable = (file: string, detail: string) =>
   new LogError({ reason: "unavailable", message: `cannot use the log ${file}: ${detail}` })
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** What is thrown, in words. */
+export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** What SQLite says, as what can be done about it. */
 export const sqlError = (file: string) => (error: unknown) => {
@@ -73,3 +76,21 @@ export const look = Effect.fnUntraced(function* (file: string) {
   }
   if (bytes.readUInt32BE(68) !== applicationId) return yield* foreign(file, "is another program's database")
 })
+
+/**
+ * Opens a database to read it, and closes it with the Scope. One that nobody has open may be read as it lies there: then no
+ * file is made beside it, and what a server that was killed has left in the write-ahead log is not read.
+ */
+export const openToRead = (file: string, as: "live" | "lying" = "live") =>
+  Effect.acquireRelease(
+    // Loaded when it is needed, as for FileLock.
+    Effect.promise(() => import("libsql")).pipe(
+      Effect.andThen(({ default: Libsql }) => {
+        // As a URI, which is the only way that it takes for read-only, and to make none where there is none.
+        const uri = `${pathToFileURL(NodePath.resolve(file)).href}?mode=ro${as === "lying" ? "&immutable=1" : ""}`
+        return Effect.try({ try: () => new Libsql(uri), catch: sqlError(file) })
+      })
+    ),
+    // A connection is all that libsql lets go of by itself.
+    (database) => Effect.sync(() => database.close())
+  )

@@ -71,8 +71,8 @@ describe("the package", () => {
         "dist/bin/LICENSES.txt",
         "dist/bin/package.json",
         "dist/man/chat.1",
-        "hosting/chat.service",
         "docs/grafana.json",
+        "hosting/chat.service",
         "package.json"
       ].toSorted()
     )
