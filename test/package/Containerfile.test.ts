@@ -57,6 +57,9 @@ describe("the Containerfile", () => {
       sources.filter((source) => !context.some((name) => source === name || source.startsWith(`${name}/`)))
     ).toEqual([])
     expect(context.filter((name) => !isThere(name))).toEqual([])
+    // What the package is to hold and no build makes, which npm pack would leave out without a word.
+    const { files }: { files: ReadonlyArray<string> } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
+    expect(files.filter((file) => !file.startsWith("dist/") && !sources.includes(file))).toEqual([])
     expect(all("FROM")).toEqual([all("FROM", build)[0]?.replace(/ AS build$/, "")])
   })
 
