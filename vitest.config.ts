@@ -1,15 +1,31 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
+/** These read Effect's metrics, which all that runs in a process has in common. */
+const counting = ["test/Metrics.test.ts", "test/MetricsListener.test.ts", "test/Otlp.test.ts", "test/Operator.test.ts"]
+
 export default defineConfig({
   // Examples import the package by its name, as its users do.
   resolve: { alias: { "fernet-chat": fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
   test: {
-    include: ["test/**/*.test.ts"],
-    // By itself: npm run package.
-    exclude: ["test/package/**"],
     // What never ends is found; how fast it is on a busy machine is no matter of tests.
     testTimeout: 60_000,
-    hookTimeout: 60_000
+    hookTimeout: 60_000,
+    // Many wait for programs that they have started, so that two at a time are no burden on two cores.
+    poolOptions: { forks: { minForks: 1, maxForks: 2 } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "all",
+          include: ["test/**/*.test.ts"],
+          // By itself: npm run package.
+          exclude: ["test/package/**", ...counting],
+          // To load Effect anew for each file is half of the work.
+          poolOptions: { forks: { isolate: false } }
+        }
+      },
+      { extends: true, test: { name: "counting", include: counting } }
+    ]
   }
 })
