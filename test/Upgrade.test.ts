@@ -179,7 +179,7 @@ describe("an upgrade", () => {
       const refused = yield* Command.run(["s", "--port", "0"], { cwd })
       expect([refused.code, refused.stdout]).toEqual([1, ""])
       expect(refused.stderr).toBe(
-        "chat: chat.db was written by a newer version of this program: nothing in it was changed. Name another with --db\n"
+        "chat: chat.db was written by a newer version of this program: nothing in it was changed. Use that one, or name another file with --db\n"
       )
       expect(readFileSync(file).equals(readFileSync(upgraded))).toBe(true)
       expect(readdirSync(cwd).filter((name) => name === "chat.db-wal")).toEqual([])

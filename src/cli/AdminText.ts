@@ -6,7 +6,7 @@ const listed = ({ members, more }: Admin.Some): string =>
   members.map(({ nick }) => nick).join(", ") + (more > 0 ? ` and ${more} more` : "")
 
 /** A time (ms) to the second, in UTC. */
-const utc = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, "Z")
+export const utc = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, "Z")
 
 const keyNote = "who holds the key can come back from elsewhere as somebody new: only a new key shuts out for good"
 

@@ -31,8 +31,6 @@ export const report = (checks: ReadonlyArray<Finding>): Report => {
 export const format = ({ checks }: Report): string =>
   checks.map(({ check, message, result }) => `${result.padEnd(4)}  ${check.padEnd(9)}  ${message}`).join("\n")
 
-const utc = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, "Z")
-
 /** Of Node, its version; the oldest that will do is 20. */
 export const node = (version: string): Finding => {
   const of = finding("node")
@@ -64,10 +62,13 @@ const earliest = Date.UTC(2026, 0, 1)
 /** Of the clock: now (ms), and a time by it that is past. Nobody is asked, so one that is ahead may not be found. */
 export const clock = (now: number, past: number | undefined): Finding => {
   const of = finding("clock")
-  const said = `the clock says ${utc(now)}`
+  const said = `the clock says ${AdminText.utc(now)}`
   if (now < earliest) return of("fail", `${said}, which is before this program was made: set it`)
   if (past !== undefined && past > now) {
-    return of("warn", `${said}, but something in the log is of ${utc(past)}: it is slow now, or was fast then. Set it`)
+    return of(
+      "warn",
+      `${said}, but something in the log is of ${AdminText.utc(past)}: it is slow now, or was fast then. Set it`
+    )
   }
   return of("ok", said)
 }

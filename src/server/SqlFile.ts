@@ -16,8 +16,8 @@ export const applicationId = 0x66726e74
 export const ownerOnly = 0o600
 
 /** It is no log of this program. */
-export const foreign = (file: string, detail: string) =>
-  new LogError({ reason: "foreign", message: `${file} ${detail}: nothing in it was changed. Name another with --db` })
+export const foreign = (file: string, detail: string, remedy = "Name another with --db") =>
+  new LogError({ reason: "foreign", message: `${file} ${detail}: nothing in it was changed. ${remedy}` })
 
 /** It cannot be opened, read or written. */
 export const unavailable = (file: string, detail: string) =>

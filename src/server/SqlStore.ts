@@ -108,7 +108,11 @@ const prepare = Effect.fn("SqlStore.prepare")(function* (options: Options, sql: 
     (migration_id INTEGER PRIMARY KEY NOT NULL, created_at TEXT NOT NULL DEFAULT '', name TEXT NOT NULL)`
   const newest = yield* one(sql<{ id: number }>`SELECT max(migration_id) AS id FROM ${sql(migrationsTable)}`)
   if ((newest?.id ?? 0) > Object.keys(versions).length)
-    return yield* foreign(file, "was written by a newer version of this program")
+    return yield* foreign(
+      file,
+      "was written by a newer version of this program",
+      "Use that one, or name another file with --db"
+    )
   yield* Migrator.make({})({ loader: Migrator.fromRecord(versions), table: migrationsTable }).pipe(
     Effect.provideService(SqlClient.SqlClient, sql),
     // The migrator dies of what the database says.
