@@ -8,13 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AdminCommand from "./cli/AdminCommand.js"
+import * as Arguments from "./cli/Arguments.js"
 import type { BackupOptions } from "./cli/Backup.js"
 import type { DoctorOptions } from "./cli/Doctor.js"
 import type { InviteOptions } from "./cli/Invite.js"
 import type { JoinOptions } from "./cli/Join.js"
 import type { KeygenOptions } from "./cli/Keygen.js"
 import * as LimitFlags from "./cli/LimitFlags.js"
-import * as LogLine from "./cli/LogLine.js"
 import * as Retention from "./cli/Retention.js"
 import type { SendOptions } from "./cli/Send.js"
 import type { ServeOptions } from "./cli/Serve.js"
@@ -23,16 +23,8 @@ import * as Address from "./domain/Address.js"
 
 // ---- Specification ----
 
-/** The arguments; of what says a text those that follow `--` are the text as it is, whatever they look like. */
-const split = (argv: ReadonlyArray<string>) => {
-  const end = argv.indexOf("--")
-  const before = argv.slice(2, Math.max(end, 2))
-  const dashes = before.includes("send") || (before.includes("admin") && before.includes("say")) ? end : -1
-  return dashes === -1 ? { argv, verbatim: [] } : { argv: argv.slice(0, dashes), verbatim: argv.slice(dashes + 1) }
-}
-const { argv: beforeText, verbatim } = split(process.argv)
-/** What of the process's arguments is for `chat` to read, but for the level of the log; the rest is the text. */
-export const { argv, logLevel } = LogLine.takeLevel(beforeText)
+/** What of the process's arguments is for `chat` to read, and the level of the log; the rest is a text. */
+export const { argv, logLevel, verbatim } = Arguments.read(process.argv)
 
 /** A setting that an environment variable may give; an empty variable gives nothing. */
 const fallback = (name: string) => Config.nonEmptyString(name)

@@ -153,17 +153,4 @@ describe("the level", () => {
       )
     )
   )
-
-  it("is found wherever the flag stands", () => {
-    const rest = ["node", "chat", "s", "--port", "0"]
-    expect(LogLine.takeLevel(rest)).toEqual({ argv: rest, logLevel: undefined })
-    for (let at = 2; at <= rest.length; at++) {
-      if (at === 4) continue
-      const around = (...flag: ReadonlyArray<string>) => [...rest.slice(0, at), ...flag, ...rest.slice(at)]
-      expect(LogLine.takeLevel(around("--log-level", "trace"))).toEqual({ argv: rest, logLevel: "trace" })
-      expect(LogLine.takeLevel(around("--log-level=trace"))).toEqual({ argv: rest, logLevel: "trace" })
-    }
-    // Nothing follows: the command line's parser has something to say of that.
-    expect(LogLine.takeLevel([...rest, "--log-level"])).toEqual({ argv: [...rest, "--log-level"], logLevel: undefined })
-  })
 })

@@ -29,22 +29,6 @@ export const level = (flag: string | undefined): Config.Config<LogLevel.LogLevel
     Config.withDefault(LogLevel.Info)
   )
 
-/** `--log-level`, wherever it stands, and the arguments without it: @effect/cli finds it only before other options. */
-export const takeLevel = (argv: ReadonlyArray<string>) => {
-  const rest: Array<string> = []
-  let logLevel: string | undefined
-  for (let i = 0; i < argv.length; i++) {
-    const argument = argv[i] ?? ""
-    const next = argv[i + 1]
-    if (argument.startsWith("--log-level=")) logLevel = argument.slice("--log-level=".length)
-    else if (argument === "--log-level" && next !== undefined) {
-      logLevel = next
-      i += 1
-    } else rest.push(argument)
-  }
-  return { argv: rest, logLevel }
-}
-
 /** What is logged, without secrets, in the order in which it is written. */
 interface Event {
   /** ISO 8601, in UTC. */
