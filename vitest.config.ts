@@ -11,7 +11,8 @@ export default defineConfig({
     // What never ends is found; how fast it is on a busy machine is no matter of tests.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Many wait for programs that they have started, so that two at a time are no burden on two cores.
+    // Many wait for programs that they have started, so that two at a time are no burden on two cores. npm test has a process
+    // take one file after the other (--no-isolate) where it can: to load Effect anew for each is a good part of the work.
     poolOptions: { forks: { minForks: 1, maxForks: 2 } },
     projects: [
       {
@@ -20,9 +21,7 @@ export default defineConfig({
           name: "all",
           include: ["test/**/*.test.ts"],
           // By itself: npm run package.
-          exclude: ["test/package/**", ...counting],
-          // To load Effect anew for each file is half of the work.
-          poolOptions: { forks: { isolate: false } }
+          exclude: ["test/package/**", ...counting]
         }
       },
       { extends: true, test: { name: "counting", include: counting } }
