@@ -21,6 +21,7 @@ const all = (name: string) => settings.flatMap(([each, value]) => (each === name
 const one = (name: string) => all(name).join("\n")
 
 const [program = "", ...args] = one("ExecStart").split(" ")
+const environment = Object.fromEntries(all("Environment").map((line) => line.split("=")))
 
 const has = (command: string, ...args: ReadonlyArray<string>) => spawnSync(command, args).status === 0
 const canAnalyze = has("systemd-analyze", "--version")
@@ -47,7 +48,7 @@ const serve = Effect.fnUntraced(function* (wrap: ReadonlyArray<string> = []) {
   yield* Command.run(["keygen", "--server", "-o", "server.key"], { cwd: etc })
   const input = readFileSync(join(etc, "server.key"), "utf8")
   const [first = process.execPath, ...rest] = [...wrap, process.execPath, Command.path, ...args]
-  const server = yield* Command.start(first, rest, { cwd, env: { CHAT_PORT: "0", HOME: "/" }, input })
+  const server = yield* Command.start(first, rest, { cwd, env: { ...environment, CHAT_PORT: "0", HOME: "/" }, input })
   yield* server.shows(/serving on 0\.0\.0\.0:\d+/)
   const port = /serving on \S+:(\d+)/.exec(server.stdout())?.[1] ?? ""
   const said = yield* Command.run(["c", "--nick", "ada", "--port", port], { cwd: etc, input: "hello\n" })

@@ -64,7 +64,7 @@ const json = (value: unknown): string =>
 
 /** An event as one object. No annotation takes the place of what every event has. */
 const flat = ({ cause, fields, level, message, time }: Event): Record<string, string | number | boolean> => {
-  const own = { time, level: level.label.toLowerCase(), message }
+  const own = { time, level: level._tag.toLowerCase(), message }
   return { ...own, ...Object.fromEntries(fields), ...own, ...(cause !== undefined && { cause }) }
 }
 

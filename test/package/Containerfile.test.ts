@@ -93,7 +93,8 @@ describe("the Containerfile", () => {
         expect([all("WORKDIR"), all("VOLUME"), all("USER")]).toEqual([["/data"], ["/data"], ["node"]])
         const [[program = ""], args] = [JSON.parse(all("ENTRYPOINT")[0] ?? ""), JSON.parse(all("CMD")[0] ?? "")]
         const PATH = `${join(directory, "usr/bin")}:${process.env.PATH}`
-        const server = yield* Command.start(program, args, { cwd: data, env: { PATH, CHAT_PORT: "0" } })
+        const variables = Object.fromEntries(all("ENV").map((line) => line.split("=")))
+        const server = yield* Command.start(program, args, { cwd: data, env: { ...variables, PATH, CHAT_PORT: "0" } })
         yield* server.shows(/serving on 0\.0\.0\.0:\d+/)
         const check = Effect.gen(function* () {
           const line = all("HEALTHCHECK")[0]?.replace(/^.* CMD /, "") ?? ""
