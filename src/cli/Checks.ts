@@ -103,8 +103,6 @@ export const port = (at: Address.Address, found: Port): Finding => {
   }
 }
 
-const isLocal = (host: string) => /^(localhost|127\.[\d.]+|::1)$/.test(host)
-
 /**
  * Of where others reach a server that listens on `host`, by the addresses of this machine; `answering` are those at which
  * one answers that runs already.
@@ -123,8 +121,8 @@ export const addresses = (
       ? of("ok", `tell others ${listed(answering)}`)
       : of("warn", `only this machine reaches the server that runs: end it, and ${open}, ${then}`)
   }
-  if (isLocal(host)) return of("warn", `only this machine reaches a server on ${host}: ${open}, ${then}`)
-  if (!["0.0.0.0", "::"].includes(host)) return of("ok", `tell others ${listed([host])}`)
+  if (Address.isLocal(host)) return of("warn", `only this machine reaches a server on ${host}: ${open}, ${then}`)
+  if (!Address.isEverywhere(host)) return of("ok", `tell others ${listed([host])}`)
   const reached = host === "::" ? own : own.filter((each) => !each.includes(":"))
   return reached.length > 0
     ? of("ok", `tell others ${listed(reached)}`)

@@ -26,7 +26,7 @@ export const invite = Effect.fn("invite")(function* ({ host, keyFile, port }: In
     host: Option.getOrElse(host, () => Address.defaultAddress.host),
     port: Option.getOrElse(port, () => Address.defaultAddress.port)
   }
-  if (["0.0.0.0", "::"].includes(address.host)) {
+  if (Address.isEverywhere(address.host)) {
     return yield* new UsageError({ message: `${address.host} is every address of a server: name one with --host` })
   }
   const line = Invite.format({ address, key: keys[0] })

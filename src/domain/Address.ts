@@ -24,6 +24,12 @@ export const parse = (text: string): Option.Option<Address> => {
     : Option.some({ host: inBrackets || plain || defaultAddress.host, port })
 }
 
+/** Whether who listens there listens on all addresses of its machine. */
+export const isEverywhere = (host: string): boolean => host === "0.0.0.0" || host === "::"
+
+/** Whether only the machine itself is reached there. */
+export const isLocal = (host: string): boolean => /^(localhost|127\.[\d.]+|::1)$/.test(host)
+
 /** The part of an IPv6 address that a customer of a network is given, in groups of 16 bits. */
 const prefixLength = 4
 
