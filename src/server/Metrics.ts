@@ -50,7 +50,7 @@ export const epoch = gauge("chat_epoch", "{epoch}", "Number of the group key tha
 
 export type { Refusal }
 
-/** How a connection has ended: by which Bye, without one (`lost`), by a defect, or before it had shown that it has a key. */
+/** How a connection has ended: by which Bye, without one (`lost`), by an error here (`died`), or before a key was shown. */
 export type Outcome = Protocol.ByeReason | "lost" | "died" | "stranger"
 
 const outcome = (value: Outcome) =>
