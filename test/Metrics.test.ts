@@ -96,6 +96,25 @@ describe("gauges", () => {
   )
 })
 
+it.scoped("the number of the group key is that of the newest, and 0 when its server has ended", () =>
+  Effect.gen(function* () {
+    const [one, other] = [yield* Scope.make(), yield* Scope.make()]
+    yield* Layer.buildWithScope(Layer.fresh(Room.layer({ limits: { epoch: "1 minute" } })), one)
+    yield* TestClock.adjust("1 minute")
+    yield* Room.eventually(
+      Effect.sync(() => level(Metrics.epoch)),
+      (number) => number === 2
+    )
+    yield* Layer.buildWithScope(Layer.fresh(Room.layer()), other)
+    expect(level(Metrics.epoch)).toBe(1)
+    // It is the other's by now.
+    yield* Scope.close(one, Exit.void)
+    expect(level(Metrics.epoch)).toBe(1)
+    yield* Scope.close(other, Exit.void)
+    expect(level(Metrics.epoch)).toBe(0)
+  })
+)
+
 /** A log that refuses everything while `isFull`. */
 const filling = (isFull: Ref.Ref<boolean>) =>
   Layer.effect(
