@@ -3,11 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import * as Protocol from "../src/domain/Protocol.js"
 import * as Log from "../src/server/Log.js"
 import * as Metrics from "../src/server/Metrics.js"
+import * as RoomMetrics from "../src/server/RoomMetrics.js"
 import * as Server from "../src/server/Server.js"
 import * as RawClient from "./utils/RawClient.js"
 import * as Room from "./utils/Room.js"
@@ -113,6 +116,59 @@ it.scoped("the number of the group key is that of the newest, and 0 when its ser
     yield* Scope.close(other, Exit.void)
     expect(level(Metrics.epoch)).toBe(0)
   })
+)
+
+/** A log as somebody else may write one: a class, with methods and getters. */
+class Written {
+  constructor(private readonly log: Log.Log["Type"]) {}
+  get id() {
+    return this.log.id
+  }
+  get head() {
+    return this.log.head
+  }
+  get oldest() {
+    return this.log.oldest
+  }
+  get members() {
+    return this.log.members
+  }
+  append(...args: Parameters<Log.Log["Type"]["append"]>) {
+    return this.log.append(...args)
+  }
+  read(...args: Parameters<Log.Log["Type"]["read"]>) {
+    return this.log.read(...args)
+  }
+  recent(after: Protocol.Position) {
+    return this.log.recent(after)
+  }
+  trim(before: number) {
+    return this.log.trim(before)
+  }
+}
+
+it.scoped("a log that is an instance of a class is counted as any other, and whole", () =>
+  Effect.gen(function* () {
+    const before = Metrics.commit.unsafeValue([]).count
+    const ada = yield* Room.join("ada")
+    yield* ada.say("hello")
+    expect(Metrics.commit.unsafeValue([]).count - before).toBe(2)
+    const log = RoomMetrics.counted(yield* Log.Log, yield* Effect.clock)
+    expect(log.id).toBe((yield* Log.Log).id)
+    expect([yield* log.head, yield* log.oldest, (yield* log.members).length]).toEqual([2, 1, 1])
+    const all = yield* log.read(Protocol.start, 10)
+    expect(all.map(({ _tag }) => _tag)).toEqual(["Joined", "Chat"])
+    expect(Option.getOrThrow(log.recent(Protocol.start))).toEqual(all)
+    yield* log.trim(Number.POSITIVE_INFINITY)
+    expect(yield* log.oldest).toBe(2)
+  }).pipe(
+    Room.within({
+      log: Layer.effect(
+        Log.Log,
+        Effect.map(Log.Log, (log) => new Written(log))
+      ).pipe(Layer.provide(Log.layerMemory()))
+    })
+  )
 )
 
 /** A log that refuses everything while `isFull`. */
