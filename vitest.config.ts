@@ -2,7 +2,13 @@ import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
 /** These read Effect's metrics, which all that runs in a process has in common. */
-const counting = ["test/Metrics.test.ts", "test/MetricsListener.test.ts", "test/Otlp.test.ts", "test/Operator.test.ts"]
+const counting = [
+  "test/Ending.test.ts",
+  "test/Metrics.test.ts",
+  "test/MetricsListener.test.ts",
+  "test/Otlp.test.ts",
+  "test/Operator.test.ts"
+]
 
 export default defineConfig({
   // Examples import the package by its name, as its users do.

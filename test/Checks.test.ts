@@ -121,6 +121,18 @@ describe("of the database", () => {
     })
   })
 
+  it("one that a server has whose socket is elsewhere is no fault, unless its disk is full", () => {
+    const judged = (found: Checks.Database, free = disk.free) =>
+      Checks.database("chat.db", found, { ...disk, free }, true)
+    expect(judged({ _tag: "InUse", isOurs: false })).toEqual({
+      check: "database",
+      result: "warn",
+      message: "a server keeps its log in chat.db: name its socket with --socket"
+    })
+    expect(judged({ _tag: "InUse", isOurs: false }, 0)).toMatchObject({ result: "fail" })
+    expect(judged({ _tag: "Whole", head: 7 })).toMatchObject({ result: "ok" })
+  })
+
   it("a full disk is told in time, where it is known", () => {
     const judged = (free: number | undefined) =>
       Checks.database("chat.db", { _tag: "Whole", head: 7 }, { bytes: 1, free }).result
@@ -164,6 +176,14 @@ describe("of the socket", () => {
       result,
       message: expect.stringContaining(part)
     })
+  })
+})
+
+it("of the socket: nobody at it is something to know of where a server runs", () => {
+  expect(Checks.socket("chat.sock", { _tag: "Nobody" }, true)).toEqual({
+    check: "socket",
+    result: "warn",
+    message: "no server answers at chat.sock, but one runs here: name its socket with --socket"
   })
 })
 

@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
-import * as Net from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
@@ -110,14 +109,6 @@ describe("the dashboard", () => {
 const hasPrometheus = ["prometheus", "promtool"].every((name) => spawnSync(name, ["--version"]).status === 0)
 if (!hasPrometheus) console.warn("no Prometheus asks for the dashboard's metrics: there is none (Debian: prometheus)")
 
-/** A port that is free now. */
-const freePort = Effect.async<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
-
 const Answer = Schema.Struct({
   status: Schema.Literal("success"),
   data: Schema.Struct({
@@ -149,19 +140,18 @@ describe.skipIf(!hasPrometheus)("a real Prometheus (needs it installed)", () => 
         const checked = spawnSync("promtool", ["check", "metrics"], { input: text, encoding: "utf8" })
         expect([checked.stdout, checked.stderr, checked.status]).toEqual(["", "", 0])
 
-        const port = yield* freePort
         const config = {
           global: { scrape_interval: "1s", scrape_timeout: "1s" },
           scrape_configs: [{ job_name: "chat", static_configs: [{ targets: [metrics] }] }]
         }
         // JSON is YAML.
         writeFileSync(join(cwd, "prometheus.yml"), JSON.stringify(config))
-        const flags = [
-          "--config.file=prometheus.yml",
-          "--storage.tsdb.path=prometheus",
-          `--web.listen-address=127.0.0.1:${port}`
-        ]
-        yield* Command.start("prometheus", flags, { cwd })
+        const flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus"]
+        // On a port that is free when it takes it, as it says then.
+        const prometheus = yield* Command.start("prometheus", [...flags, "--web.listen-address=127.0.0.1:0"], { cwd })
+        const listening = /Listening on.* address=127\.0\.0\.1:(\d+)\s/
+        yield* prometheus.shows(listening)
+        const port = Number(listening.exec(prometheus.stderr())?.[1])
         yield* eventually(query(port, 'up{job="chat"}'), (up) => up.length === 1 && up[0] === 1)
 
         // Somebody talks meanwhile, for there are no quantiles of nothing.

@@ -209,9 +209,17 @@ describe("chat doctor", () => {
 
         // Its operator is elsewhere.
         const server = yield* Command.serve({ cwd }, ["--socket", "elsewhere.sock"])
+        expect(yield* look(cwd, "--port", server.port)).toMatchObject({
+          code: 0,
+          port: `ok a chat of this key serves on 127.0.0.1:${server.port}`,
+          database: "warn a server keeps its log in chat.db: name its socket with --socket",
+          socket: "warn no server answers at chat.sock, but one runs here: name its socket with --socket"
+        })
+        // Where it is not asked for by its port either, it may be anything.
         expect(yield* look(cwd)).toMatchObject({
           code: 1,
-          database: "fail another process keeps its log in chat.db: end it, or name another file with --db"
+          database: "fail another process keeps its log in chat.db: end it, or name another file with --db",
+          socket: "ok no server answers at chat.sock: none runs here"
         })
         expect(yield* look(cwd, "--socket", "elsewhere.sock")).toMatchObject({
           code: 0,

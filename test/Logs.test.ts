@@ -47,7 +47,7 @@ const serve = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
 
 type Serving = Effect.Effect.Success<ReturnType<typeof serve>>
 
-/** Provokes whatever makes a server say something, each with secrets in it. */
+/** Provokes whatever makes a server say something, each with secrets in it; the metrics that it shows then. */
 const provoke = ({ options, server, to }: Serving) =>
   Effect.gen(function* () {
     // One who stays, to the end of the server; one who says something and leaves; one who is killed.
@@ -101,8 +101,12 @@ const provoke = ({ options, server, to }: Serving) =>
         expect(yield* again.line).toEqual(Option.none())
       })
     ).pipe(to)
+    yield* server.shows(/(?:\boutcome\W+protocol\b[\s\S]*){8}/)
+    const [metrics = ""] = /http:\S+\/metrics/.exec(server.stdout()) ?? []
+    const shown = yield* Effect.promise(async () => (await fetch(metrics)).text())
     server.kill("SIGTERM")
     expect(yield* server.exit).toBe(0)
+    return shown
   })
 
 /** Each event of a log of this format, by its fields. */
@@ -125,7 +129,7 @@ const parse: Record<string, (line: string) => Record<string, unknown>> = {
 describe("the server's log at its most talkative", () => {
   for (const [format, read] of Object.entries(parse)) {
     it.scopedLive(
-      `as ${format} tells of all that happens, and holds no key, no ticket and no text`,
+      `as ${format} tells of all that happens, and like the metrics holds no key, no ticket and no text`,
       () =>
         Effect.gen(function* () {
           // A search that finds nothing has to be one that would.
@@ -133,9 +137,13 @@ describe("the server's log at its most talkative", () => {
             expect(found(`x${secret.toString("base64url")}y${secret.toString("hex")}`)).toContain(`${name} as hex`)
           }
           const serving = yield* serve(["--log-format", format, "--log-level", "all", "--metrics", "0"])
-          yield* provoke(serving)
+          const metrics = yield* provoke(serving)
           const log = serving.server.stderr()
           expect(found(log + serving.server.stdout())).toEqual([])
+          // They have counted all of it.
+          expect(metrics).toMatch(/^chat_connections_ended_total\{outcome="protocol"\} 8$/m)
+          expect(metrics).toMatch(/^chat_texts_total [1-9]/m)
+          expect(found(metrics)).toEqual([])
           const events = log.trimEnd().split("\n").map(read)
           for (const { level, time } of events) {
             expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)

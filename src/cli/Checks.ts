@@ -149,12 +149,13 @@ export interface Disk {
 /** Free bytes below which a log is about to be refused, and below which it is time to do something. */
 const little = { fail: 16 * 1024 ** 2, warn: 1024 ** 3 }
 
-export const database = (file: string, found: Database, { bytes, free }: Disk): Finding => {
+/** `isElsewhere` where a chat of this key serves here whose socket is not the one that was asked. */
+export const database = (file: string, found: Database, { bytes, free }: Disk, isElsewhere = false): Finding => {
   const of = finding("database")
   const room = free === undefined ? "" : `, ${AdminText.size(free)} free on its disk`
   const size = found._tag === "Missing" ? room.replace(/^, /, "; ") : `; ${AdminText.size(bytes)}${room}`
   if (found._tag === "Unavailable") return of("fail", found.message)
-  if (found._tag === "InUse" && !found.isOurs) {
+  if (found._tag === "InUse" && !found.isOurs && !isElsewhere) {
     return of("fail", `another process keeps its log in ${file}: end it, or name another file with --db`)
   }
   if (free !== undefined && free < little.warn) {
@@ -164,7 +165,9 @@ export const database = (file: string, found: Database, { bytes, free }: Disk): 
     case "Missing":
       return of("ok", `${file} is not there yet: chat s makes it${size}`)
     case "InUse":
-      return of("ok", `the server that runs here keeps its log in ${file}${size}`)
+      return found.isOurs
+        ? of("ok", `the server that runs here keeps its log in ${file}${size}`)
+        : of("warn", `a server keeps its log in ${file}: name its socket with --socket`)
     case "Unclosed":
       return of(
         "warn",
@@ -183,11 +186,14 @@ export type Socket =
   | { readonly _tag: "Nobody" }
   | { readonly _tag: "Unreachable"; readonly message: string }
 
-export const socket = (path: string, found: Socket): Finding => {
+/** `isElsewhere` as for {@link database}. */
+export const socket = (path: string, found: Socket, isElsewhere = false): Finding => {
   const of = finding("socket")
   switch (found._tag) {
     case "Nobody":
-      return of("ok", `no server answers at ${path}: none runs here`)
+      return isElsewhere
+        ? of("warn", `no server answers at ${path}, but one runs here: name its socket with --socket`)
+        : of("ok", `no server answers at ${path}: none runs here`)
     case "Unreachable":
       return of("warn", `chat admin reaches no server at ${path}: ${found.message}`)
     case "Answered": {

@@ -54,12 +54,14 @@ const examine = Effect.fn("Doctor.examine")(function* (options: DoctorOptions) {
     )
   )
   const keys = Either.isRight(read) ? Keys.serverKeys(read.right) : []
+  const port = yield* Facts.port(at, keys)
   const server = yield* ask(options)
   const stats = server._tag === "Answered" ? server.stats : undefined
   const file = yield* Database.find(options.db, source)
   const database = yield* Facts.database(file, keys, stats?.process?.log?.file)
   const state = yield* Facts.state
-  const port = yield* Facts.port(at, keys)
+  // One that answers at the port and not at the socket has its operator elsewhere.
+  const isElsewhere = server._tag !== "Answered" && (port._tag === "Chat" || port._tag === "OtherVersion")
   const own = yield* Addresses.reachable
   const answering = port._tag === "Chat" ? yield* Facts.answering(own, at.port, keys) : undefined
   const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
@@ -69,8 +71,8 @@ const examine = Effect.fn("Doctor.examine")(function* (options: DoctorOptions) {
     Checks.clock(now, database.newest ?? stats?.since),
     Checks.port(at, port),
     Checks.addresses(at, own, answering),
-    Checks.database(file, database.found, database.disk),
-    Checks.socket(yield* Socket.find(options.socket, source), server),
+    Checks.database(file, database.found, database.disk, isElsewhere),
+    Checks.socket(yield* Socket.find(options.socket, source), server, isElsewhere),
     Checks.terminal(yield* Facts.terminal),
     Checks.state(state.path, state.found)
   ])

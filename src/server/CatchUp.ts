@@ -73,14 +73,14 @@ export const make: Effect.Effect<CatchUp["Type"], never, Log | Room | Scope.Scop
       const followed = follow(link).pipe(
         Effect.catchTag("LogError", ({ message }) =>
           Effect.zipRight(
-            Effect.logError(`lost: ${message}`),
-            Effect.sync(() => link.close())
+            Effect.logError(`a session has died: ${message}`),
+            Effect.sync(() => link.fail())
           )
         ),
         Effect.catchAllDefect((defect) =>
           Effect.zipRight(
             Effect.logError("a session has died", Cause.die(defect)),
-            Effect.sync(() => link.close())
+            Effect.sync(() => link.fail())
           )
         ),
         Effect.annotateLogs("from", link.address),

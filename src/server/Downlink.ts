@@ -28,6 +28,7 @@ export class Downlink {
   private admitted = 0
   private parting: Protocol.ByeReason | undefined
   private told: Protocol.ByeReason | undefined
+  private failed = false
   private isBehind = false
   private onClose: (() => void) | undefined
   /** How long (ms) nothing has come from this client, and whether anybody is there to read what comes. */
@@ -179,6 +180,18 @@ export class Downlink {
     this.state = "closed"
     this.transport.stopReading()
     this.onClose?.()
+  }
+
+  /** The same by an error of this program, or of its log; only where it is the first to end it. */
+  fail(): void {
+    if (this.state === "closed") return
+    this.failed = true
+    this.close()
+  }
+
+  /** Whether it was ended by {@link fail}. */
+  get hasFailed(): boolean {
+    return this.failed
   }
 
   /** Leaves Bye to whoever streams the log to this session: it is due once that has come to the head. */

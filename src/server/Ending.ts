@@ -21,7 +21,8 @@ const failureOf = (end: End) => (Exit.isFailure(end) ? Cause.failureOption(end.c
 
 const outcomeOf = (link: Downlink | undefined, end: End): Metrics.Outcome => {
   if (Exit.isFailure(end) && Cause.isDie(end.cause) && link?.outcome === undefined) return "died"
-  return link === undefined ? "stranger" : (link.outcome ?? "lost")
+  if (link === undefined) return "stranger"
+  return link.outcome ?? (link.hasFailed ? "died" : "lost")
 }
 
 /**

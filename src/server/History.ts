@@ -42,13 +42,13 @@ const write = Effect.fnUntraced(function* (link: Downlink, { before, limit }: Pr
   if (!hasBegun || after !== before - 1) link.send({ _tag: "History", events: [], oldest: yield* log.oldest })
 })
 
-/** Answers a Fetch, as the protocol says it is; a session whose log cannot be read is lost. */
+/** Answers a Fetch, as the protocol says it is; a session whose log cannot be read dies. */
 export const answer = (link: Downlink, fetch: Protocol.Fetch): Effect.Effect<void, never, Log> =>
   write(link, fetch).pipe(
     Effect.catchTag("LogError", ({ message }) =>
       Effect.zipRight(
-        Effect.logError(`lost: ${message}`),
-        Effect.sync(() => link.close())
+        Effect.logError(`a session has died: ${message}`),
+        Effect.sync(() => link.fail())
       )
     ),
     Effect.annotateLogs("from", link.address)

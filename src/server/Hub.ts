@@ -35,6 +35,9 @@ class Epoch {
 }
 
 export class Hub {
+  /** The one of this process that has begun the newest key: the gauge is of that. */
+  private static newest: Hub | undefined
+
   private current: Epoch
   /** The one before, while there is anybody left in it. */
   private former: Epoch | undefined
@@ -49,8 +52,16 @@ export class Hub {
   }
 
   private begin(number: number): Epoch {
+    Hub.newest = this
     Instrument.update(Metrics.epoch, number)
     return new Epoch(number, Keys.fromBytes<"group">(this.entropy.bytes(Keys.length)))
+  }
+
+  /** There are no keys any more. */
+  end(): void {
+    if (Hub.newest !== this) return
+    Hub.newest = undefined
+    Instrument.update(Metrics.epoch, 0)
   }
 
   /** Makes a session live. It has been written everything up to the head of the log. */

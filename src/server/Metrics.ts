@@ -45,12 +45,16 @@ export const taking = gauge(
   "{server}",
   "Whether the log takes what is said: 1, or 0 while nothing that is said is acknowledged."
 )
-/** Number of the group key. */
-export const epoch = gauge("chat_epoch", "{epoch}", "Number of the group key that live sessions share.")
+/** Number of the group key; of the newest, where the process has several servers. */
+export const epoch = gauge(
+  "chat_epoch",
+  "{epoch}",
+  "Number of the group key that live sessions share: with several servers in a process, that of the newest key."
+)
 
 export type { Refusal }
 
-/** How a connection has ended: by which Bye, without one (`lost`), by a defect, or before it had shown that it has a key. */
+/** How a connection has ended: by which Bye, without one (`lost`), by an error here (`died`), or before a key was shown. */
 export type Outcome = Protocol.ByeReason | "lost" | "died" | "stranger"
 
 const outcome = (value: Outcome) =>

@@ -82,6 +82,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
   const clock = yield* Effect.clock
   const log = RoomMetrics.counted(yield* Log, clock)
   const hub = new Hub(yield* Fernet, yield* Entropy, limits.maxUnsent)
+  yield* Effect.addFinalizer(() => Effect.sync(() => hub.end()))
   const { turn: nextTurn } = yield* EventLoop
   const scope = yield* Effect.scope
   let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis(), judge)

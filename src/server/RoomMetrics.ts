@@ -32,9 +32,22 @@ const committed = (events: ReadonlyArray<Protocol.Event>, nanoseconds: number): 
   if (said > 0) Instrument.update(Metrics.texts, said)
 }
 
-/** A log whose commits are counted. */
+/** A log whose commits are counted. Of one that is a class instance, `...log` would leave the methods behind. */
 export const counted = (log: Log["Type"], clock: Clock.Clock): Log["Type"] => ({
-  ...log,
+  id: log.id,
+  // As it is whenever it is asked for: it may be a getter.
+  get head() {
+    return log.head
+  },
+  get oldest() {
+    return log.oldest
+  },
+  get members() {
+    return log.members
+  },
+  read: (after, limit) => log.read(after, limit),
+  recent: (after) => log.recent(after),
+  trim: (before) => log.trim(before),
   append: (events, changed) =>
     Effect.suspend(() => {
       const began = clock.unsafeCurrentTimeNanos()
