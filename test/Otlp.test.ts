@@ -1,4 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -128,6 +130,12 @@ const heard = Effect.gen(function* () {
   return { lines, within: Effect.provide(Logger.replace(Logger.defaultLogger, logger)) }
 })
 
+/** Waits until something sleeps for just so long from now. */
+const sleeper = (duration: Duration.DurationInput) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Room.eventually(TestClock.sleeps(), Chunk.contains(now + Duration.toMillis(duration)))
+  )
+
 describe("metrics by OTLP", () => {
   it.scopedLive("come as JSON with names, units, kinds and the resource, at each interval", () =>
     Effect.gen(function* () {
@@ -199,6 +207,25 @@ describe("metrics by OTLP", () => {
       yield* nextPost
       yield* Room.settle
       expect(Array.from(yield* Queue.takeAll(lines))).toEqual([])
+    })
+  )
+
+  it.scoped("that wait too long for an answer are told without the address's token", () =>
+    Effect.gen(function* () {
+      let status: number | undefined
+      const { endpoint, posts } = yield* Collector.make(() => status)
+      const { lines, within } = yield* heard
+      yield* Otlp.send(yield* settings({ OTEL_EXPORTER_OTLP_ENDPOINT: `${endpoint}/?token=hidden` })).pipe(within)
+      yield* sleeper("1 minute")
+      yield* TestClock.adjust("1 minute")
+      expect((yield* Queue.take(posts)).path).toBe("/v1/metrics?token=hidden")
+      yield* sleeper("10 seconds")
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Queue.take(lines)).toBe(
+        `Warning: metrics do not reach ${endpoint}/v1/metrics (it took too long): is it right, and is it up?`
+      )
+      // For what is sent at the end.
+      status = 200
     })
   )
 

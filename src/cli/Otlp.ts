@@ -41,14 +41,21 @@ const telling = ({ timeout, url }: OtlpSettings, level: LogLevel.LogLevel) =>
         }),
         Effect.tapBoth({
           onSuccess: ({ status }) => (status < 400 ? succeeded : failed(`it answers with ${status}`)),
-          onFailure: ({ cause, message }) => failed(cause instanceof Error ? reasonOf(cause) : message)
+          onFailure: ({ cause }) => failed(reasonOf(cause))
         })
       )
     )
   })
 
-/** What fetch says is that it failed; what node says of it is beneath. */
-const reasonOf = (error: Error): string => (error.cause instanceof Error ? error.cause.message : error.message)
+/**
+ * Why there is no answer: in words of ours, or in node's, which are beneath what fetch says. What is around those may
+ * quote the address or a header, which may hold a token.
+ */
+const reasonOf = (cause: unknown): string => {
+  if (typeof cause === "string") return cause
+  const beneath = cause instanceof Error ? cause.cause : undefined
+  return beneath instanceof Error && beneath.message !== "" ? beneath.message : "no answer"
+}
 
 export const send = Effect.fn("Otlp.send")(function* (settings: OtlpSettings) {
   const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
