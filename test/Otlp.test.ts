@@ -106,6 +106,9 @@ describe("OpenTelemetry's variables", () => {
     ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf or http/json here: gRPC is not spoken"],
     ["OTEL_EXPORTER_OTLP_HEADERS", "Bearer", "name=value"],
     ["OTEL_EXPORTER_OTLP_HEADERS", "a=%", "name=value"],
+    ["OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret%0Ax", "that HTTP can carry"],
+    ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "a:secret=b", "that HTTP can carry"],
+    ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "a=secret%E2%82%AC", "that HTTP can carry"],
     ["OTEL_METRIC_EXPORT_INTERVAL", "1 minute", "a number of milliseconds"],
     ["OTEL_METRIC_EXPORT_INTERVAL", "0", "a number of milliseconds"]
   ] as const)("are refused by name where they make no sense: %s=%s", ([variable, value, why]) =>

@@ -72,8 +72,13 @@ const pairs = (value: string): Option.Option<Readonly<Record<string, string>>> =
     )
   )()
 
+/** Pairs that HTTP can carry: whatever sends others may quote them in the log. */
+const httpHeaders = (value: string): Option.Option<Readonly<Record<string, string>>> =>
+  Option.filter(pairs(value), (found) => Option.isSome(Option.liftThrowable(() => new Headers(found))()))
+
 const isUrl = "an address such as http://localhost:4318; credentials go into $OTEL_EXPORTER_OTLP_HEADERS"
 const arePairs = "name=value, with commas between, values percent-encoded"
+const areHeaders = `${arePairs}, that HTTP can carry`
 
 const base = parsed("OTEL_EXPORTER_OTLP_ENDPOINT", url, isUrl)
 const own = parsed("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", url, isUrl)
@@ -94,8 +99,8 @@ const settings = Config.all({
         )
     })
   ),
-  common: parsed("OTEL_EXPORTER_OTLP_HEADERS", pairs, arePairs),
-  headers: parsed("OTEL_EXPORTER_OTLP_METRICS_HEADERS", pairs, arePairs),
+  common: parsed("OTEL_EXPORTER_OTLP_HEADERS", httpHeaders, areHeaders),
+  headers: parsed("OTEL_EXPORTER_OTLP_METRICS_HEADERS", httpHeaders, areHeaders),
   interval: timeout("OTEL_METRIC_EXPORT_INTERVAL"),
   timeout: timeout("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"),
   commonTimeout: timeout("OTEL_EXPORTER_OTLP_TIMEOUT"),
