@@ -1,3 +1,4 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { describe, expect, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
@@ -229,6 +230,29 @@ describe("metrics by OTLP", () => {
       )
       // For what is sent at the end.
       status = 200
+    })
+  )
+
+  const refused = new Error("connect ECONNREFUSED ::1:4318")
+  const causes: ReadonlyArray<readonly [cause: unknown, why: string]> = [
+    [refused, "connect ECONNREFUSED ::1:4318"],
+    [Object.assign(new AggregateError([refused]), { code: "ECONNREFUSED" }), "ECONNREFUSED"],
+    [new AggregateError([refused]), "connect ECONNREFUSED ::1:4318"],
+    [new AggregateError([]), "no answer"],
+    [undefined, "no answer"]
+  ]
+  it.scoped.each(causes)("that fail for a reason are told with what node says of it: %s is %s", ([cause, why]) =>
+    Effect.gen(function* () {
+      // Fails once: what is sent at the end arrives.
+      const answers = [() => Promise.reject(new TypeError("fetch failed: hidden", { cause }))]
+      const { lines, within } = yield* heard
+      yield* Otlp.send(yield* settings({ OTEL_EXPORTER_OTLP_ENDPOINT })).pipe(
+        within,
+        Effect.provideService(FetchHttpClient.Fetch, () => answers.pop()?.() ?? Promise.resolve(new Response("{}")))
+      )
+      yield* sleeper("1 minute")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Queue.take(lines)).toContain(`http://collector:4318/v1/metrics (${why}):`)
     })
   )
 

@@ -54,7 +54,11 @@ const telling = ({ timeout, url }: OtlpSettings, level: LogLevel.LogLevel) =>
 const reasonOf = (cause: unknown): string => {
   if (typeof cause === "string") return cause
   const beneath = cause instanceof Error ? cause.cause : undefined
-  return beneath instanceof Error && beneath.message !== "" ? beneath.message : "no answer"
+  if (!(beneath instanceof Error)) return "no answer"
+  // A name with several addresses fails for as many reasons, and has no message for them together.
+  const first: unknown = beneath instanceof AggregateError ? beneath.errors[0] : undefined
+  const code = "code" in beneath && typeof beneath.code === "string" ? beneath.code : ""
+  return beneath.message || code || (first instanceof Error && first.message) || "no answer"
 }
 
 export const send = Effect.fn("Otlp.send")(function* (settings: OtlpSettings) {

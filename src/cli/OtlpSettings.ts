@@ -72,7 +72,7 @@ const pairs = (value: string): Option.Option<Readonly<Record<string, string>>> =
     )
   )()
 
-/** Pairs that HTTP can carry: whatever sends others may quote them in the log. */
+/** Pairs that HTTP can carry. What fails to send others quotes them, and one of them may be a token. */
 const httpHeaders = (value: string): Option.Option<Readonly<Record<string, string>>> =>
   Option.filter(pairs(value), (found) => Option.isSome(Option.liftThrowable(() => new Headers(found))()))
 
