@@ -73,6 +73,15 @@ describe("OpenTelemetry's variables", () => {
       {}
     ],
     [
+      // The other is for what this program does not send.
+      {
+        OTEL_EXPORTER_OTLP_ENDPOINT,
+        OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+        OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: "http/json"
+      },
+      { isJson: true }
+    ],
+    [
       {
         OTEL_EXPORTER_OTLP_ENDPOINT,
         OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20a%3Db, x=1",
@@ -105,6 +114,8 @@ describe("OpenTelemetry's variables", () => {
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector", "an address such as http://localhost:4318"],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:secret@collector", "credentials go into $OTEL_EXPORTER_OTLP_HEADERS"],
     ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf or http/json here: gRPC is not spoken"],
+    ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc", "http/protobuf or http/json here: gRPC is not spoken"],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", "toString", "http/protobuf or http/json here: gRPC is not spoken"],
     ["OTEL_EXPORTER_OTLP_HEADERS", "Bearer", "name=value"],
     ["OTEL_EXPORTER_OTLP_HEADERS", "a=%", "name=value"],
     ["OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret%0Ax", "that HTTP can carry"],
