@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
@@ -176,6 +177,9 @@ describe("metrics by OTLP", () => {
         expect.arrayContaining([attribute("service.name", "a"), attribute("deployment.environment", "lab")])
       )
       const metrics: ReadonlyArray<Record<string, unknown>> = scopeMetrics[0].metrics
+      // Effect has counted the fibers of this test by then.
+      expect((yield* Metric.snapshot).some(({ metricKey }) => metricKey.name.startsWith("effect_"))).toBe(true)
+      expect(metrics.filter(({ name }) => !String(name).startsWith("chat_"))).toEqual([])
       const find = (name: string) => metrics.find((metric) => metric.name === name)
       expect(find("chat_members")).toMatchObject({ unit: "{member}", gauge: { dataPoints: [{ asDouble: 0 }] } })
       expect(find("chat_texts_total")).toMatchObject({ unit: "{text}", sum: { isMonotonic: true } })

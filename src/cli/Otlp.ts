@@ -11,6 +11,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import packageJson from "../../package.json" with { type: "json" }
+import { isOurs } from "../server/Instrument.js"
 import type { OtlpSettings } from "./OtlpSettings.js"
 
 /** How long the last of it may take when the server ends. */
@@ -61,6 +62,27 @@ const reasonOf = (cause: unknown): string => {
   return beneath.message || code || (first instanceof Error && first.message) || "no answer"
 }
 
+/** The part of OTLP's body that holds metrics. */
+interface Body {
+  readonly resourceMetrics: ReadonlyArray<{
+    readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<{ readonly name: string }> }>
+  }>
+}
+
+const ofOurs = ({ resourceMetrics }: Body): Body => ({
+  resourceMetrics: resourceMetrics.map((resource) => ({
+    ...resource,
+    scopeMetrics: resource.scopeMetrics.map((scope) => ({ ...scope, metrics: scope.metrics.filter(isOurs) }))
+  }))
+})
+
+/** Writes as another does, our metrics only: OtlpMetrics takes all that the process has. */
+const writing = Effect.map(OtlpSerialization.OtlpSerialization, (writer) => ({
+  ...writer,
+  // That it is such a body is what OtlpMetrics promises, if not in types.
+  metrics: (body: unknown) => writer.metrics(ofOurs(body as Body))
+}))
+
 export const send = Effect.fn("Otlp.send")(function* (settings: OtlpSettings) {
   const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
   const client = yield* Effect.provide(telling(settings, level), FetchHttpClient.layer)
@@ -76,6 +98,7 @@ export const send = Effect.fn("Otlp.send")(function* (settings: OtlpSettings) {
     shutdownTimeout: lastTime
   }).pipe(
     Effect.provideService(HttpClient.HttpClient, client),
+    Effect.provideServiceEffect(OtlpSerialization.OtlpSerialization, writing),
     Effect.provide(settings.isJson ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
     // It would read the resource's attributes once more, and say them twice.
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map())),
