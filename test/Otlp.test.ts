@@ -5,12 +5,15 @@ import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as Otlp from "../src/cli/Otlp.js"
 import * as OtlpSettings from "../src/cli/OtlpSettings.js"
@@ -271,7 +274,7 @@ describe("metrics by OTLP", () => {
     })
   )
 
-  it.scopedLive("that nobody takes hold up no end", () =>
+  it.scopedLive("that reach nobody are told with why", () =>
     Effect.gen(function* () {
       const { endpoint } = yield* Effect.scoped(Collector.make(() => 200))
       const { lines, within } = yield* heard
@@ -279,6 +282,21 @@ describe("metrics by OTLP", () => {
         yield* settings({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_METRIC_EXPORT_INTERVAL: "20" })
       ).pipe(within)
       expect(yield* Queue.take(lines)).toMatch(/^Warning: metrics do not reach \S+\/v1\/metrics \(.*ECONNREFUSED/)
+    })
+  )
+
+  it.scoped("that nobody takes hold up the end for no more than half a second", () =>
+    Effect.gen(function* () {
+      const { endpoint, posts } = yield* Collector.make(() => undefined)
+      const scope = yield* Scope.make()
+      yield* Otlp.send(yield* settings({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })).pipe(Scope.extend(scope))
+      yield* sleeper("1 minute")
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* Queue.take(posts)
+      // By then it sleeps for as long as the request may take, and for as long as the end may.
+      yield* sleeper("10 seconds")
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.join(closing)
     })
   )
 })

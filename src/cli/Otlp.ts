@@ -14,8 +14,8 @@ import packageJson from "../../package.json" with { type: "json" }
 import { isOurs } from "../server/Instrument.js"
 import type { OtlpSettings } from "./OtlpSettings.js"
 
-/** How long the last of it may take when the server ends. */
-const lastTime = "1 second"
+/** How long the last of it may take when the server ends: what is left of 5 seconds after `shutdownTime` of the server. */
+const lastTime = "300 millis"
 
 /** A client that gives up in time, and tells the operator how it fares. */
 const telling = ({ timeout, url }: OtlpSettings, level: LogLevel.LogLevel) =>
