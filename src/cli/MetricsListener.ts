@@ -7,9 +7,9 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import type * as MetricPair from "effect/MetricPair"
 import * as Runtime from "effect/Runtime"
 import { type Address, format } from "../domain/Address.js"
+import { isOurs } from "../server/Instrument.js"
 import * as Prometheus from "../server/Prometheus.js"
 import type { Readiness } from "../server/Server.js"
 
@@ -32,16 +32,13 @@ const words: Readonly<Record<Status, string>> = {
 const text = (body: string, status: number, contentType = "text/plain; charset=utf-8") =>
   HttpServerResponse.text(body, { status, contentType, headers: { "cache-control": "no-store" } })
 
-/** What Effect counts of its fibers says nothing of a chat. */
-const isOurs = ({ metricKey }: MetricPair.MetricPair.Untyped): boolean => !metricKey.name.startsWith("effect_")
-
 /** `/metrics`; `/healthz`, which answers while the process is alive; `/readyz`, which says 503 and why it is not ready. */
 const app = (status: Effect.Effect<Status>) =>
   HttpRouter.empty.pipe(
     HttpRouter.get(
       "/metrics",
       Effect.map(Metric.snapshot, (snapshot) =>
-        text(Prometheus.format(snapshot.filter(isOurs)), 200, Prometheus.contentType)
+        text(Prometheus.format(snapshot.filter(({ metricKey }) => isOurs(metricKey))), 200, Prometheus.contentType)
       )
     ),
     HttpRouter.get("/healthz", Effect.succeed(text("alive\n", 200))),

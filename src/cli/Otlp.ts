@@ -11,10 +11,11 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import packageJson from "../../package.json" with { type: "json" }
+import { isOurs } from "../server/Instrument.js"
 import type { OtlpSettings } from "./OtlpSettings.js"
 
-/** How long the last of it may take when the server ends. */
-const lastTime = "1 second"
+/** How long the last of it may take when the server ends: what is left of 5 seconds after `shutdownTime` of the server. */
+const lastTime = "300 millis"
 
 /** A client that gives up in time, and tells the operator how it fares. */
 const telling = ({ timeout, url }: OtlpSettings, level: LogLevel.LogLevel) =>
@@ -41,14 +42,46 @@ const telling = ({ timeout, url }: OtlpSettings, level: LogLevel.LogLevel) =>
         }),
         Effect.tapBoth({
           onSuccess: ({ status }) => (status < 400 ? succeeded : failed(`it answers with ${status}`)),
-          onFailure: ({ cause, message }) => failed(cause instanceof Error ? reasonOf(cause) : message)
+          onFailure: ({ cause }) => failed(reasonOf(cause))
         })
       )
     )
   })
 
-/** What fetch says is that it failed; what node says of it is beneath. */
-const reasonOf = (error: Error): string => (error.cause instanceof Error ? error.cause.message : error.message)
+/**
+ * Why there is no answer: in words of ours, or in node's, which are beneath what fetch says. What is around those may
+ * quote the address or a header, which may hold a token.
+ */
+const reasonOf = (cause: unknown): string => {
+  if (typeof cause === "string") return cause
+  const beneath = cause instanceof Error ? cause.cause : undefined
+  if (!(beneath instanceof Error)) return "no answer"
+  // A name with several addresses fails for as many reasons, and has no message for them together.
+  const first: unknown = beneath instanceof AggregateError ? beneath.errors[0] : undefined
+  const code = "code" in beneath && typeof beneath.code === "string" ? beneath.code : ""
+  return beneath.message || code || (first instanceof Error && first.message) || "no answer"
+}
+
+/** The part of OTLP's body that holds metrics. */
+interface Body {
+  readonly resourceMetrics: ReadonlyArray<{
+    readonly scopeMetrics: ReadonlyArray<{ readonly metrics: ReadonlyArray<{ readonly name: string }> }>
+  }>
+}
+
+const ofOurs = ({ resourceMetrics }: Body): Body => ({
+  resourceMetrics: resourceMetrics.map((resource) => ({
+    ...resource,
+    scopeMetrics: resource.scopeMetrics.map((scope) => ({ ...scope, metrics: scope.metrics.filter(isOurs) }))
+  }))
+})
+
+/** Writes as another does, our metrics only: OtlpMetrics takes all that the process has. */
+const writing = Effect.map(OtlpSerialization.OtlpSerialization, (writer) => ({
+  ...writer,
+  // That it is such a body is what OtlpMetrics promises, if not in types.
+  metrics: (body: unknown) => writer.metrics(ofOurs(body as Body))
+}))
 
 export const send = Effect.fn("Otlp.send")(function* (settings: OtlpSettings) {
   const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
@@ -65,6 +98,7 @@ export const send = Effect.fn("Otlp.send")(function* (settings: OtlpSettings) {
     shutdownTimeout: lastTime
   }).pipe(
     Effect.provideService(HttpClient.HttpClient, client),
+    Effect.provideServiceEffect(OtlpSerialization.OtlpSerialization, writing),
     Effect.provide(settings.isJson ? OtlpSerialization.layerJson : OtlpSerialization.layerProtobuf),
     // It would read the resource's attributes once more, and say them twice.
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map())),

@@ -30,9 +30,15 @@ const invalid = (variable: string, is: string) => ConfigError.InvalidData([], `$
 
 const text = (variable: string): Config.Config<Option.Option<string>> => Config.option(Config.nonEmptyString(variable))
 
-/** The first of two variables that is set. */
+const named = (variable: string) =>
+  Config.map(
+    text(variable),
+    Option.map((value) => ({ variable, value }))
+  )
+
+/** The first of two variables that is set, and which of them it is. */
 const either = (one: string, other: string) =>
-  Config.map(Config.all([text(one), text(other)]), ([first, second]) => Option.orElse(first, () => second))
+  Config.map(Config.all([named(one), named(other)]), ([first, second]) => Option.orElse(first, () => second))
 
 /** A variable that is of one form or not set. */
 const parsed = <A>(variable: string, parse: (value: string) => Option.Option<A>, is: string) =>
@@ -72,14 +78,23 @@ const pairs = (value: string): Option.Option<Readonly<Record<string, string>>> =
     )
   )()
 
+/** Pairs that HTTP can carry. What fails to send others quotes them, and one of them may be a token. */
+const httpHeaders = (value: string): Option.Option<Readonly<Record<string, string>>> =>
+  Option.filter(pairs(value), (found) => Option.isSome(Option.liftThrowable(() => new Headers(found))()))
+
 const isUrl = "an address such as http://localhost:4318; credentials go into $OTEL_EXPORTER_OTLP_HEADERS"
 const arePairs = "name=value, with commas between, values percent-encoded"
+const areHeaders = `${arePairs}, that HTTP can carry`
 
 const base = parsed("OTEL_EXPORTER_OTLP_ENDPOINT", url, isUrl)
 const own = parsed("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", url, isUrl)
 const timeout = (variable: string) => parsed(variable, milliseconds, "a number of milliseconds")
 
-const protocols: Readonly<Record<string, boolean>> = { "http/protobuf": false, "http/json": true }
+/** Whether each is JSON. */
+const protocols: ReadonlyMap<string, boolean> = new Map([
+  ["http/protobuf", false],
+  ["http/json", true]
+])
 
 const settings = Config.all({
   base,
@@ -88,14 +103,14 @@ const settings = Config.all({
     either("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
     Option.match({
       onNone: () => Either.right(false),
-      onSome: (name) =>
-        Either.fromNullable(protocols[name], () =>
-          invalid("OTEL_EXPORTER_OTLP_PROTOCOL", `${Object.keys(protocols).join(" or ")} here: gRPC is not spoken`)
+      onSome: ({ value, variable }) =>
+        Either.fromNullable(protocols.get(value), () =>
+          invalid(variable, `${Array.from(protocols.keys()).join(" or ")} here: gRPC is not spoken`)
         )
     })
   ),
-  common: parsed("OTEL_EXPORTER_OTLP_HEADERS", pairs, arePairs),
-  headers: parsed("OTEL_EXPORTER_OTLP_METRICS_HEADERS", pairs, arePairs),
+  common: parsed("OTEL_EXPORTER_OTLP_HEADERS", httpHeaders, areHeaders),
+  headers: parsed("OTEL_EXPORTER_OTLP_METRICS_HEADERS", httpHeaders, areHeaders),
   interval: timeout("OTEL_METRIC_EXPORT_INTERVAL"),
   timeout: timeout("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"),
   commonTimeout: timeout("OTEL_EXPORTER_OTLP_TIMEOUT"),

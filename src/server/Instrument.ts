@@ -37,6 +37,9 @@ type Updated = Pick<Metric.Metric<unknown, number, unknown>, "unsafeUpdate">
 /** Adds to a counter, sets a gauge, or records a value in a histogram. */
 export const update = (metric: Updated, value: number): void => metric.unsafeUpdate(value, untagged)
 
+/** Whether a metric is to be shown: what Effect counts of its fibers says nothing of a chat. */
+export const isOurs = ({ name }: { readonly name: string }): boolean => !name.startsWith("effect_")
+
 /** What one server adds to a gauge that all servers of the process have in common. */
 export class Share {
   private own = 0

@@ -10,8 +10,8 @@ export interface Posted {
   readonly body: Buffer
 }
 
-/** A collector that answers with what `status` says at the time. */
-export const make = (status: () => number) =>
+/** A collector that answers with what `status` says at the time, or never, where that says nothing. */
+export const make = (status: () => number | undefined) =>
   Effect.gen(function* () {
     const posts = yield* Queue.unbounded<Posted>()
     const server = yield* Effect.acquireRelease(
@@ -21,7 +21,8 @@ export const make = (status: () => number) =>
           request.on("data", (chunk: Buffer) => void chunks.push(chunk))
           request.on("end", () => {
             Queue.unsafeOffer(posts, { path: request.url, headers: request.headers, body: Buffer.concat(chunks) })
-            response.writeHead(status()).end("{}")
+            const code = status()
+            if (code !== undefined) response.writeHead(code).end("{}")
           })
         }).listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
       }),
