@@ -1,13 +1,15 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
-/** These read Effect's metrics, which all that runs in a process has in common. */
+/** These count what their whole process has: Effect's metrics, sockets, memory. */
 const counting = [
   "test/Ending.test.ts",
   "test/Metrics.test.ts",
   "test/MetricsListener.test.ts",
+  "test/Operator.test.ts",
   "test/Otlp.test.ts",
-  "test/Operator.test.ts"
+  "test/Strangers.test.ts",
+  "test/Supervision.test.ts"
 ]
 
 export default defineConfig({
