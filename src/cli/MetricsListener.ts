@@ -72,6 +72,7 @@ export const listen = Effect.fn("MetricsListener.listen")(function* (address: Ad
     connectionsCheckingInterval: limits.headers
   })
   server.maxConnections = limits.connections
+  // node:http's own limit on sockets that say nothing, which no fiber waits for.
   server.setTimeout(limits.idle)
   const { address: bound, serve } = yield* NodeHttpServer.make(() => server, {
     host: address.host,
