@@ -114,8 +114,10 @@ describe("metrics as Prometheus reads them", () => {
       const text = Prometheus.format([pairOf(MetricKey.gauge(name, { description }), tags, [value])])
       const { families } = PrometheusText.parse(text)
       const labels = Object.fromEntries(tags.filter(([label]) => label !== "unit" && label !== "time_unit"))
+      // To Prometheus 0 and -0 are one number, which is written as 0.
+      const sample = { name, labels, value: value === 0 ? 0 : value }
       expect(families).toEqual([
-        { name, type: "gauge", help: description === "" ? undefined : description, samples: [{ name, labels, value }] }
+        { name, type: "gauge", help: description === "" ? undefined : description, samples: [sample] }
       ])
     }
   )
