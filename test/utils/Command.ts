@@ -14,7 +14,8 @@ export const path = fileURLToPath(new URL("../../dist/bin/chat.js", import.meta.
 /** An empty directory that goes with the Scope. */
 export const directory = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "fernet-chat-"))),
-  (made) => Effect.promise(() => rm(made, { recursive: true }))
+  // A program whose terminal has gone still writes while it ends: what comes meanwhile goes too.
+  (made) => Effect.promise(() => rm(made, { recursive: true, maxRetries: 20, retryDelay: 50 }))
 )
 
 /**
