@@ -17,8 +17,8 @@ export default defineConfig({
   resolve: { alias: { "fernet-chat": fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
   test: {
     // What never ends is found; how fast it is on a busy machine is no matter of tests.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Many wait for programs that they have started, so that two at a time are no burden on two cores. npm test has a process
     // take one file after the other (--no-isolate) where it can: to load Effect anew for each is a good part of the work.
     poolOptions: { forks: { minForks: 1, maxForks: 2 } },

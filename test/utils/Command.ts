@@ -52,6 +52,9 @@ export interface Options {
   readonly input?: string
 }
 
+/** How long a program may take to show something: what it has shown instead is then told. */
+export const patience = "60 seconds"
+
 export interface Running {
   readonly child: ChildProcess
   /** What came so far. */
@@ -133,7 +136,7 @@ export const start = (
             look()
             return Effect.sync(() => watchers.delete(look))
           }).pipe(
-            Effect.timeoutFail({ duration: "15 seconds", onTimeout: () => "late" }),
+            Effect.timeoutFail({ duration: patience, onTimeout: () => "late" }),
             Effect.catchAll(() => Effect.dieMessage(`it has not shown ${String(text)}:\n${stdout}\n${stderr}`))
           ),
         write: (text) => void child.stdin.write(text),

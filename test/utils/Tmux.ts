@@ -30,9 +30,8 @@ export interface Pane {
   readonly resize: (columns: number, rows: number) => Effect.Effect<void>
 }
 
-/** How often (ms) the screen is looked at, and for how long in all. */
+/** How often (ms) the screen is looked at. */
 const interval = 20
-const patience = "20 seconds"
 
 const rowsOf = (text: string): ReadonlyArray<string> => text.trimEnd().split("\n")
 
@@ -78,7 +77,7 @@ export const open = (
             yield* Effect.sleep(interval)
           }
         }).pipe(
-          Effect.timeoutFail({ duration: patience, onTimeout: () => "late" }),
+          Effect.timeoutFail({ duration: Command.patience, onTimeout: () => "late" }),
           Effect.catchAll(() =>
             Effect.flatMap(screen, (shown) => Effect.dieMessage(`no ${String(text)} here:\n${shown.join("\n")}`))
           )
