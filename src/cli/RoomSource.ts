@@ -1,5 +1,4 @@
 /** Where the client finds its room: an invite, or an address and a key. */
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -13,6 +12,7 @@ import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
 import { interruption, report, terminal } from "./Process.js"
 import { readStdin } from "./Stdin.js"
+import * as Variable from "./Variable.js"
 
 export interface RoomOptions {
   /** Where it is, unless an invite says it; this machine if nothing does. */
@@ -96,7 +96,7 @@ export const find = Effect.fn("RoomSource.find")(function* (options: RoomOptions
     yield* report(exposed)
     return yield* invited(invite.value)
   }
-  const variable = yield* Config.option(Config.nonEmptyString("CHAT_INVITE"))
+  const variable = yield* Variable.optional("CHAT_INVITE")
   if (Option.isNone(keyFile) && Option.isSome(variable)) return yield* invited(variable.value)
   const source = yield* KeySource.find(keyFile)
   if (source._tag === "Stdin") {
