@@ -1,4 +1,5 @@
 /** Where the command finds its key: the flag, then CHAT_KEY_FILE, then CHAT_KEY, then ./secret.key. Never an argument. */
+import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -19,6 +20,12 @@ export const find = Effect.fn("KeySource.find")(function* (flag: Option.Option<s
   }
   const path = Option.getOrElse(named, () => KeyFile.defaultPath)
   return path === "-" ? ({ _tag: "Stdin" } satisfies KeySource) : ({ _tag: "File", path } satisfies KeySource)
+})
+
+/** The path of `name` beside the key file; in this directory, where the key is in no file. */
+export const beside = Effect.fnUntraced(function* (source: KeySource, name: string) {
+  const path = yield* Path.Path
+  return path.join(source._tag === "File" ? path.dirname(source.path) : ".", name)
 })
 
 /** The keys of a source; `stdin` reads all of standard input. */
