@@ -32,12 +32,6 @@ export interface Room {
 const exposed =
   "an invite on the command line can be read by everybody on this machine: give it at the prompt, in CHAT_INVITE or by --key-file -"
 
-/** The address that options give, where no invite does. */
-const addressOf = ({ host, port }: RoomOptions): Address.Address => ({
-  host: Option.getOrElse(host, () => Address.defaultAddress.host),
-  port: Option.getOrElse(port, () => Address.defaultAddress.port)
-})
-
 /** The room of an invite: where it is and the key to it, whatever options and environment say. */
 const invited = (text: string, isStdinUsed = false): Either.Either<Room, Invite.InviteError> =>
   Either.map(Invite.parse(text), ({ address, key }) => ({ address, keys: [key], isStdinUsed }))
@@ -46,7 +40,7 @@ const invited = (text: string, isStdinUsed = false): Either.Either<Room, Invite.
 const ofText = Effect.fnUntraced(function* (options: RoomOptions, text: string, isStdinUsed: boolean) {
   if (/^\s*<?chat:/i.test(text)) return yield* invited(text, isStdinUsed)
   const keys = yield* Keys.roomKeys(yield* KeyFile.parse("standard input", text))
-  return { address: addressOf(options), keys, isStdinUsed } satisfies Room
+  return { address: Address.orDefault(options), keys, isStdinUsed } satisfies Room
 })
 
 /** Asks for a secret until what is answered is one. */
@@ -107,7 +101,7 @@ export const find = Effect.fn("RoomSource.find")(function* (options: RoomOptions
   }
   const loaded = Effect.map(
     Effect.flatMap(KeySource.load(source, readStdin), Keys.roomKeys),
-    (keys): Room => ({ address: addressOf(options), keys, isStdinUsed: false })
+    (keys): Room => ({ address: Address.orDefault(options), keys, isStdinUsed: false })
   )
   return yield* Effect.catchTag(loaded, "KeyError", (error) =>
     error.reason === "missing" && source._tag === "File" && terminal !== undefined
