@@ -140,7 +140,7 @@ export const load = Effect.gen(function* () {
   const found = yield* settings
   const { "service.name": named, ...attributes } = Option.getOrElse(
     found.resource,
-    () => ({}) as Record<string, string>
+    (): Readonly<Record<string, string>> => ({})
   )
   const headers = { ...Option.getOrUndefined(found.common), ...Option.getOrUndefined(found.headers) }
   const orElse = (value: Option.Option<number>, milliseconds: number) =>
