@@ -12,8 +12,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import { Entropy } from "../domain/Entropy.js"
+import * as OwnerOnly from "../domain/OwnerOnly.js"
 import { damaged, LogError, makeId } from "./Log.js"
-import { applicationId, fileError, foreign, look, ownerOnly, sizeOf, sqlError, unavailable } from "./SqlFile.js"
+import { applicationId, fileError, foreign, look, sizeOf, sqlError, unavailable } from "./SqlFile.js"
 import * as Sqlite from "./Sqlite.js"
 import * as SqlRows from "./SqlRows.js"
 import { type MemberRow, type Resealed, type Row, Store } from "./Store.js"
@@ -54,7 +55,7 @@ const claim = Effect.fn("SqlStore.claim")(function* (file: string) {
     return yield* damaged(file, `there is ${file}-wal, and nothing that it belongs to`)
   }
   // What SQLite makes beside it gets its mode as well.
-  yield* Effect.scoped(fs.open(file, { flag: "wx", mode: ownerOnly })).pipe(
+  yield* Effect.scoped(fs.open(file, { flag: "wx", mode: OwnerOnly.file })).pipe(
     Effect.catchIf(
       (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
       () => Effect.void
