@@ -181,9 +181,10 @@ const nameOf = (key: Keys.RoomKey, address: string, profile: string): string =>
  * The directory of one set of files, which need not be there yet: one for each server, room and profile, under
  * `<stateHome>/fernet-chat/`.
  *
- * After a rotation of keys (`[new, old]`) it is the first key's where it is of a client that was let in, else the first one
- * of the further keys' that is, else the first that is there. Such a one is renamed to the first key's name, so that it is still found when the old key is
- * dropped; it keeps its name while another process uses it, and on Windows, which renames no directory of open files.
+ * After a rotation of keys (`[new, old]`) it is the first key's where it is of a client that was let in, else the first
+ * one of the further keys' that is, else the first that is there. Such a one is renamed to the first key's name, so that
+ * it is still found when the old key is dropped; it keeps its name while another process uses it, and on Windows, which
+ * renames no directory of open files.
  */
 export const directoryOf = Effect.fn("StateFiles.directoryOf")(function* ({
   address,
