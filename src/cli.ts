@@ -9,15 +9,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AdminCommand from "./cli/AdminCommand.js"
 import * as Arguments from "./cli/Arguments.js"
-import type { BackupOptions } from "./cli/Backup.js"
-import type { DoctorOptions } from "./cli/Doctor.js"
-import type { InviteOptions } from "./cli/Invite.js"
-import type { JoinOptions } from "./cli/Join.js"
-import type { KeygenOptions } from "./cli/Keygen.js"
 import * as LimitFlags from "./cli/LimitFlags.js"
 import * as Retention from "./cli/Retention.js"
-import type { SendOptions } from "./cli/Send.js"
-import type { ServeOptions } from "./cli/Serve.js"
 import * as TelemetryFlags from "./cli/TelemetryFlags.js"
 import * as Address from "./domain/Address.js"
 
@@ -260,47 +253,18 @@ export const descriptors = { chat: chat.descriptor, subcommands: subcommands.map
 
 // ---- Handlers: each is loaded when it is the one; the others, and --help, do not wait for it ----
 
-const serve = (options: ServeOptions) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./cli/Serve.js")),
-    (Serve) => Serve.serve(options)
-  )
+const loaded =
+  <Options, A, E, R>(load: () => Promise<(options: Options) => Effect.Effect<A, E, R>>) =>
+  (options: Options) =>
+    Effect.flatMap(Effect.promise(load), (handle) => handle(options))
 
-const join = (options: JoinOptions) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./cli/Join.js")),
-    (Join) => Join.join(options)
-  )
-
-const send = (options: SendOptions) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./cli/Send.js")),
-    (Send) => Send.send(options)
-  )
-
-const keygen = (options: KeygenOptions) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./cli/Keygen.js")),
-    (Keygen) => Keygen.keygen(options)
-  )
-
-const invite = (options: InviteOptions) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./cli/Invite.js")),
-    (Invite) => Invite.invite(options)
-  )
-
-const backup = (options: BackupOptions) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./cli/Backup.js")),
-    (Backup) => Backup.backup(options)
-  )
-
-const doctor = (options: DoctorOptions) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./cli/Doctor.js")),
-    (Doctor) => Doctor.doctor(options)
-  )
+const serve = loaded(async () => (await import("./cli/Serve.js")).serve)
+const join = loaded(async () => (await import("./cli/Join.js")).join)
+const send = loaded(async () => (await import("./cli/Send.js")).send)
+const keygen = loaded(async () => (await import("./cli/Keygen.js")).keygen)
+const invite = loaded(async () => (await import("./cli/Invite.js")).invite)
+const backup = loaded(async () => (await import("./cli/Backup.js")).backup)
+const doctor = loaded(async () => (await import("./cli/Doctor.js")).doctor)
 
 /** `chat` was called without anything else. */
 class Alone extends Data.TaggedError("Alone") {}

@@ -1,12 +1,9 @@
-import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Command from "./utils/Command.js"
 import * as Tmux from "./utils/Tmux.js"
-
-const tmux = spawnSync("tmux", ["-V"]).status === 0
 
 /** A server in a directory of its own, and its operator there. */
 const chat = (...args: ReadonlyArray<string>) =>
@@ -259,7 +256,7 @@ describe("the operator's socket", () => {
   )
 })
 
-describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
+describe.skipIf(!Tmux.isInstalled)("in a terminal (needs tmux)", () => {
   it.scopedLive("who is put out sees it happen, and why the chat ends", () =>
     Effect.gen(function* () {
       const { admin, cwd, server } = yield* chat()

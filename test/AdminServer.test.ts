@@ -1,10 +1,7 @@
-import { spawnSync } from "node:child_process"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Command from "./utils/Command.js"
 import * as Tmux from "./utils/Tmux.js"
-
-const tmux = spawnSync("tmux", ["-V"]).status === 0
 
 /** A server in a directory of its own, its operator and members there. */
 const chat = Effect.gen(function* () {
@@ -158,7 +155,7 @@ describe("chat admin stop", () => {
   )
 })
 
-describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
+describe.skipIf(!Tmux.isInstalled)("in a terminal (needs tmux)", () => {
   it.scopedLive(
     "what the operator says is shown above what is being typed",
     () =>

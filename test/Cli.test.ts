@@ -7,6 +7,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Command from "./utils/Command.js"
+import * as Loopback from "./utils/Loopback.js"
 
 /** A server in a directory of its own, whose key is the directory's secret.key. */
 const chat = Effect.gen(function* () {
@@ -409,17 +410,11 @@ describe("what cannot be done is said in one line, with what to do", () => {
         "\n",
         ""
       ]) {
-        const other = yield* Effect.acquireRelease(
-          Effect.async<Net.Server>((resume) => {
-            const server = Net.createServer((socket) => {
-              socket.on("error", () => {})
-              socket.end(banner)
-            }).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-          }),
-          (server) => Effect.sync(() => server.close())
-        )
-        const address = other.address()
-        const port = String(typeof address === "object" && address?.port)
+        const other = Net.createServer((socket) => {
+          socket.on("error", () => {})
+          socket.end(banner)
+        })
+        const port = String(yield* Loopback.listen(other))
         const { code, line } = failure(yield* Command.run(["c", "--nick", "x", "--port", port], { cwd }))
         expect(code).toBe(1)
         expect(line).toContain("wrong key, or not this chat")

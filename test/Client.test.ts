@@ -18,15 +18,6 @@ import * as Room from "./utils/Room.js"
 
 const layer = Layer.merge(TransportMemory.layer, Fernet.layer)
 
-/** When the test is over the client leaves, and waits for a Bye and the end, as a server would give it. */
-const goodbye = (server: Effect.Effect.Success<typeof RawServer.accept>) =>
-  Effect.addFinalizer(() =>
-    Effect.zipRight(
-      Effect.sync(() => server.send({ _tag: "Bye", reason: "quit" })),
-      Effect.forkDaemon(server.transport.end)
-    )
-  )
-
 /** A client in the hands of a test's server. */
 const pair = Effect.gen(function* () {
   const joining = yield* Effect.fork(Room.join("ada"))
@@ -34,7 +25,7 @@ const pair = Effect.gen(function* () {
   yield* server.next
   server.welcome()
   const client = yield* Fiber.join(joining)
-  yield* goodbye(server)
+  yield* RawServer.goodbye(server)
   return { server, client }
 })
 
@@ -248,7 +239,7 @@ describe("a client", () => {
           ]
         })
         const client = yield* Fiber.join(joining)
-        yield* goodbye(server)
+        yield* RawServer.goodbye(server)
         expect((yield* client.members).map(({ nick }) => nick)).toEqual(["eve", "bob", "ada"])
       })
     )
@@ -294,7 +285,7 @@ describe("a client", () => {
         server.broadcast({ ...first, _tag: "Chat", seq: 2, at: 0, member: 1, nick: "ada" })
         expect(Option.map(yield* Fiber.join(one), ({ seq }) => seq)).toEqual(Option.some(2))
         const { next, nick } = yield* again(server)
-        yield* goodbye(next)
+        yield* RawServer.goodbye(next)
         expect(nick).toMatchObject({ _tag: "Nick", nick: "ada", log: RawServer.log, after: 2 })
         next.send(back, { _tag: "Members", members: [{ member: 1, nick: "ada" }] })
         const [second] = Option.getOrThrow(yield* next.next)
@@ -311,7 +302,7 @@ describe("a client", () => {
         const { client, server } = yield* pair
         server.transport.write(Buffer.from("gAAA"))
         const { next, nick } = yield* again(server)
-        yield* goodbye(next)
+        yield* RawServer.goodbye(next)
         expect(nick).toMatchObject({ _tag: "Nick", after: 1 })
         next.send({ ...back, head: 1, after: 1, acked: 0 }, { _tag: "Members", members: [{ member: 1, nick: "ada" }] })
         yield* Room.settle
@@ -327,7 +318,7 @@ describe("a client", () => {
         const one = yield* Effect.fork(client.say("one"))
         yield* server.next
         const { next } = yield* again(server)
-        yield* goodbye(next)
+        yield* RawServer.goodbye(next)
         next.send({ ...back, head: 9, after: 9 }, { _tag: "Members", members: [{ member: 1, nick: "ada" }] })
         expect(yield* Fiber.join(one)).toEqual(Option.none())
         expect(yield* Room.entries(client, 2, Room.short)).toEqual(["ada Joined", "2 to 9 missing"])

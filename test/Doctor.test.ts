@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process"
 import { chmodSync, copyFileSync, lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { join } from "node:path"
@@ -7,9 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Checks from "../src/cli/Checks.js"
 import * as Command from "./utils/Command.js"
+import * as Loopback from "./utils/Loopback.js"
 import * as Tmux from "./utils/Tmux.js"
-
-const tmux = spawnSync("tmux", ["-V"]).status === 0
 
 /** How long (ms) a test may take that starts many commands, one after the other. */
 const patience = 60_000
@@ -51,21 +49,15 @@ const served = Effect.gen(function* () {
 })
 
 /** Something that is no chat, on a free port; it ends every connection. */
-const stranger = Effect.map(
-  Effect.acquireRelease(
-    Effect.async<Net.Server>((resume) => {
-      const server = Net.createServer((socket) =>
-        socket
-          .on("error", () => {})
-          .resume()
-          .end("220 mail\r\n")
-      )
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
-  ),
-  (server) => String((server.address() as Net.AddressInfo).port)
-)
+const stranger = Effect.suspend(() => {
+  const server = Net.createServer((socket) =>
+    socket
+      .on("error", () => {})
+      .resume()
+      .end("220 mail\r\n")
+  )
+  return Effect.map(Loopback.listen(server), String)
+})
 
 const checks = ["node", "key", "clock", "port", "addresses", "database", "socket", "terminal", "state"]
 
@@ -237,7 +229,7 @@ describe("chat doctor", () => {
   )
 })
 
-describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
+describe.skipIf(!Tmux.isInstalled)("in a terminal (needs tmux)", () => {
   it.scopedLive("tells what the terminal can do", () =>
     Effect.gen(function* () {
       const cwd = yield* Command.directory

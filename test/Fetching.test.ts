@@ -148,21 +148,13 @@ const pair = Effect.gen(function* () {
   yield* server.next
   server.send(...welcome())
   const client = yield* Fiber.join(joining)
-  yield* goodbye(server)
+  yield* RawServer.goodbye(server)
   return { server, client }
 })
 const welcome = (id: string = RawServer.log) => [
   { _tag: "Welcome", log: id, head: 1000, after: 1000, member: 1, nick: "ada", acked: 0, count: 1 },
   { _tag: "Members", members: [{ member: 1, nick: "ada" }] }
 ]
-type Server = Effect.Effect.Success<typeof RawServer.accept>
-const goodbye = (server: Server) =>
-  Effect.addFinalizer(() =>
-    Effect.zipRight(
-      Effect.sync(() => server.send({ _tag: "Bye", reason: "quit" })),
-      Effect.forkDaemon(server.transport.end)
-    )
-  )
 const provided = <A, E>(effect: Effect.Effect<A, E, Effect.Effect.Context<typeof pair>>) =>
   effect.pipe(Effect.scoped, Effect.provide(Layer.merge(TransportMemory.layer, Fernet.layer)))
 
@@ -220,7 +212,7 @@ describe("client.history", () => {
         yield* Effect.fork(server.transport.end)
         yield* TestClock.adjust("1 second")
         const next = yield* Fiber.join(accepting)
-        yield* goodbye(next)
+        yield* RawServer.goodbye(next)
         yield* next.next
         next.send(...welcome())
         expect(yield* next.next).toEqual(asked)

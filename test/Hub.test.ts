@@ -6,7 +6,7 @@ import * as TestClock from "effect/TestClock"
 import * as RawClient from "./utils/RawClient.js"
 import * as Room from "./utils/Room.js"
 
-const pass = (seconds: number) => Effect.zipRight(TestClock.adjust(seconds * 1_000), Room.settle)
+const { pass } = Room
 
 describe("a new group key", () => {
   it.scoped("comes to all who are live after its time, and what is said goes on in order", () =>

@@ -7,32 +7,31 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Keys from "../src/domain/Keys.js"
 import * as Command from "./utils/Command.js"
+import * as Loopback from "./utils/Loopback.js"
 
 const nicks = ["adalovelace", "grace-hopper"]
 const text = "the quick brown fox jumps over the lazy dog"
 
 /** A proxy to `port` that keeps every byte of either direction. */
 const recorder = (port: number) =>
-  Effect.acquireRelease(
-    Effect.async<{ server: Net.Server; bytes: () => Buffer }>((resume) => {
-      const chunks: Array<Buffer> = []
-      const server = Net.createServer((inside) => {
-        const outside = Net.connect(port, "127.0.0.1")
-        for (const [from, to] of [
-          [inside, outside],
-          [outside, inside]
-        ] as const) {
-          from.on("error", () => to.destroy())
-          from.on("data", (chunk) => {
-            chunks.push(chunk)
-            to.write(chunk)
-          })
-          from.on("end", () => to.end())
-        }
-      }).listen(0, "127.0.0.1", () => resume(Effect.succeed({ server, bytes: () => Buffer.concat(chunks) })))
-    }),
-    ({ server }) => Effect.sync(() => server.close())
-  )
+  Effect.gen(function* () {
+    const chunks: Array<Buffer> = []
+    const proxy = Net.createServer((inside) => {
+      const outside = Net.connect(port, "127.0.0.1")
+      for (const [from, to] of [
+        [inside, outside],
+        [outside, inside]
+      ] as const) {
+        from.on("error", () => to.destroy())
+        from.on("data", (chunk) => {
+          chunks.push(chunk)
+          to.write(chunk)
+        })
+        from.on("end", () => to.end())
+      }
+    })
+    return { port: yield* Loopback.listen(proxy), bytes: () => Buffer.concat(chunks) }
+  })
 
 /** A conversation through the server at `port`: one client says a text twice, another hears it and stays. */
 const converse = (cwd: string, port: string) =>
@@ -51,9 +50,8 @@ it.scopedLive("what crosses the wire is two handshake lines and Fernet tokens, w
   Effect.gen(function* () {
     const cwd = yield* Command.directory
     const server = yield* Command.serve({ cwd })
-    const { bytes, server: proxy } = yield* recorder(Number(server.port))
-    const address = proxy.address()
-    yield* converse(cwd, String(typeof address === "object" && address?.port))
+    const { bytes, port } = yield* recorder(Number(server.port))
+    yield* converse(cwd, String(port))
     const captured = bytes().toString("latin1")
     const lines = captured.split("\n").slice(0, -1)
     const tokens = lines.filter((line) => /^gAAAAA[\w-]{90,}={0,2}$/.test(line))

@@ -24,6 +24,7 @@ import * as SealedLog from "../src/server/SealedLog.js"
 import * as Server from "../src/server/Server.js"
 import * as SqlStore from "../src/server/SqlStore.js"
 import { directory } from "./utils/Command.js"
+import * as Loopback from "./utils/Loopback.js"
 import { Network, layer as networkLayer } from "./utils/Network.js"
 import * as RawClient from "./utils/RawClient.js"
 import * as Room from "./utils/Room.js"
@@ -35,28 +36,20 @@ const there = "127.0.0.2"
 /** A way to the server on `port` that comes from another address of this machine. */
 const from = (address: string, port: number) =>
   Layer.unwrapScoped(
-    Effect.acquireRelease(
-      Effect.async<Net.Server>((resume) => {
-        const relay = Net.createServer({ allowHalfOpen: true }, (client) => {
-          const server = Net.connect({ host: here, port, localAddress: address, allowHalfOpen: true })
-          for (const [one, other] of [
-            [client, server],
-            [server, client]
-          ] as const) {
-            one.pipe(other)
-            one.on("error", () => other.destroy())
-            one.on("close", () => other.destroy())
-          }
-        })
-        relay.listen({ host: here, port: 0 }, () => resume(Effect.succeed(relay)))
-      }),
-      (relay) => Effect.sync(() => relay.close())
-    ).pipe(
-      Effect.map((relay) => {
-        const bound = relay.address()
-        return TransportTcp.layerDialer({ host: here, port: typeof bound === "object" && bound ? bound.port : 0 })
+    Effect.suspend(() => {
+      const relay = Net.createServer({ allowHalfOpen: true }, (client) => {
+        const server = Net.connect({ host: here, port, localAddress: address, allowHalfOpen: true })
+        for (const [one, other] of [
+          [client, server],
+          [server, client]
+        ] as const) {
+          one.pipe(other)
+          one.on("error", () => other.destroy())
+          one.on("close", () => other.destroy())
+        }
       })
-    )
+      return Effect.map(Loopback.listen(relay), (bound) => TransportTcp.layerDialer({ host: here, port: bound }))
+    })
   )
 
 /** A server over TCP on the log in `file`, for the life of the Scope, and the ways to it. */

@@ -3,11 +3,11 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as TestClock from "effect/TestClock"
 import * as Client from "../src/client/Client.js"
 import * as Transport from "../src/domain/Transport.js"
 import * as TransportTcp from "../src/domain/TransportTcp.js"
 import * as Server from "../src/server/Server.js"
+import * as Loopback from "./utils/Loopback.js"
 import * as RawClient from "./utils/RawClient.js"
 import * as Room from "./utils/Room.js"
 
@@ -24,7 +24,7 @@ describe("a client that takes nothing of what waits for it", () => {
     return { ada, raw }
   })
 
-  const pass = (seconds: number) => Effect.zipRight(TestClock.adjust(seconds * 1_000), Room.settle)
+  const { pass } = Room
 
   it.scoped("gets Bye slow after 30 seconds, and not before", () =>
     Effect.gen(function* () {
@@ -80,15 +80,8 @@ const narrowWay = (port: number) =>
       client.on("data", (bytes) => server.write(bytes))
       for (const socket of [client, server]) socket.on("error", end).on("close", end)
     })
-    yield* Effect.acquireRelease(
-      Effect.async<void>((resume) => void listener.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () => Effect.sync(() => listener.close())
-    )
-    const address = listener.address()
-    const { dial } = yield* Effect.provide(
-      Transport.Dialer,
-      TransportTcp.layerDialer({ host: "127.0.0.1", port: typeof address === "object" ? (address?.port ?? 0) : 0 })
-    )
+    const way = { host: "127.0.0.1", port: yield* Loopback.listen(listener) }
+    const { dial } = yield* Effect.provide(Transport.Dialer, TransportTcp.layerDialer(way))
     return {
       dialer: { address: "a narrow way", dial },
       narrow: (size: number, time: number) => {

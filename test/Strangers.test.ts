@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import * as TestClock from "effect/TestClock"
 import * as Protocol from "../src/domain/Protocol.js"
 import * as Log from "../src/server/Log.js"
 import * as Server from "../src/server/Server.js"
@@ -24,8 +23,7 @@ const limits = {
   halfOpenPerAddress: Stranger.hasAddresses ? 4 : 20
 } as const
 
-/** Lets so many seconds pass, and all happen that they bring. */
-const pass = (seconds: number) => Effect.zipRight(TestClock.adjust(seconds * 1_000), Room.settle)
+const { pass } = Room
 
 /** Waits until something holds that no Effect tells. */
 const until = (holds: () => boolean) => Room.eventually(Effect.sync(holds), (now) => now)

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
@@ -14,9 +13,6 @@ import * as Command from "./utils/Command.js"
 import * as RawServer from "./utils/RawServer.js"
 import * as Room from "./utils/Room.js"
 import * as Tmux from "./utils/Tmux.js"
-
-const tmux = spawnSync("tmux", ["-V"]).status === 0
-if (!tmux) console.warn("no tests in a real terminal: the command `tmux` is not installed")
 
 /** A directory with the key of the tests' room. */
 const directory = Effect.tap(Command.directory, (cwd) =>
@@ -50,7 +46,7 @@ const member = (nick: string, port: string) =>
 /** Hundreds of keys through tmux take their time on a busy machine. */
 const patience = 60_000
 
-describe.skipIf(!tmux)("in a terminal (needs tmux)", () => {
+describe.skipIf(!Tmux.isInstalled)("in a terminal (needs tmux)", () => {
   it.scopedLive(
     "typing while 100 messages a second arrive loses no key and tears no line",
     () =>

@@ -180,7 +180,7 @@ export const number = (value: number): string =>
 
 const headings = ["", "members", "deliveries/s", "CPU µs/delivery", "p50 ms", "p99 ms", "KiB/connection", ""]
 
-export const render = (title: string, rows: ReadonlyArray<Row>): string =>
+const render = (title: string, rows: ReadonlyArray<Row>): string =>
   Table.render(
     title,
     headings,

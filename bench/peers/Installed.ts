@@ -1,15 +1,14 @@
 /** Servers that come from the system's packages: whether they are there, and how they are started. */
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Directory from "../utils/Directory.js"
+import * as FreePort from "../utils/FreePort.js"
 import * as Process from "../utils/Process.js"
-import { host } from "../utils/Setting.js"
 import * as Lines from "./Lines.js"
 import type { Server } from "./Peer.js"
 
@@ -23,15 +22,6 @@ export const version = (command: string, ...args: ReadonlyArray<string>): Effect
     return status === 0 ? Option.fromNullable(/\d+(\.\d+)+/.exec(stdout)?.[0]) : Option.none()
   })
 
-/** A port that is free now. Whoever wants it has to be quick. */
-const freePort = Effect.async<number>((done) => {
-  const server = createServer().listen(0, host, () => {
-    const address = server.address()
-    const port = typeof address === "object" ? address?.port : undefined
-    server.close(() => done(port === undefined ? Effect.dieMessage("it has no port") : Effect.succeed(port)))
-  })
-})
-
 export interface Options {
   readonly command: string
   /** Its arguments; `file` is the path of its configuration. */
@@ -42,7 +32,7 @@ export interface Options {
 /** Starts one on a free port, for the life of the Scope; done when it listens there. */
 export const start = ({ args, command, configuration }: Options): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const port = yield* freePort
+    const port = yield* FreePort.find
     const file = resolve(join(yield* Directory.temporary, "server.conf"))
     yield* Effect.sync(() => writeFileSync(file, configuration(port)))
     const server = yield* Process.start(Process.serverCore, command, args(file), { env, quiet: true })

@@ -1,21 +1,17 @@
 /** Where the command keeps the log: one database, used by one server at a time. */
 import * as FileSystem from "@effect/platform/FileSystem"
-import * as Path from "@effect/platform/Path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as FileLock from "../domain/FileLock.js"
-import type { KeySource } from "./KeySource.js"
+import * as KeySource from "./KeySource.js"
 
 /** The database cannot be used by this server, as `message` tells. */
 export class DatabaseError extends Data.TaggedError("DatabaseError")<{ readonly message: string }> {}
 
 /** The database that is named, else `chat.db` beside the key file, else in this directory. */
-export const find = Effect.fn("Database.find")(function* (named: Option.Option<string>, source: KeySource) {
-  const path = yield* Path.Path
-  const beside = source._tag === "File" ? path.dirname(source.path) : "."
-  return Option.getOrElse(named, () => path.join(beside, "chat.db"))
-})
+export const find = (named: Option.Option<string>, source: KeySource.KeySource) =>
+  Option.isSome(named) ? Effect.succeed(named.value) : KeySource.beside(source, "chat.db")
 
 /** Keeps other servers off the database until the Scope closes. */
 export const lock = (file: string) =>

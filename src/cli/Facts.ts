@@ -3,7 +3,6 @@ import { Buffer } from "node:buffer"
 import { statfs } from "node:fs/promises"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -27,6 +26,7 @@ import * as StoreReadOnly from "../server/StoreReadOnly.js"
 import type * as Checks from "./Checks.js"
 import * as Database from "./Database.js"
 import * as Process from "./Process.js"
+import * as Variable from "./Variable.js"
 
 /** How long what listens on a port may take to answer. */
 const patience = "5 seconds"
@@ -159,13 +159,11 @@ export const database = Effect.fn("Facts.database")(function* (
   })
 })
 
-const variable = (name: string) => Config.option(Config.nonEmptyString(name))
-
 /** The terminal there is. */
 export const terminal: Effect.Effect<Checks.Terminal> = Effect.gen(function* () {
   if (Process.terminal === undefined) return undefined
   const { output } = Process.terminal
-  const locale = Option.firstSomeOf(yield* Effect.forEach(["LC_ALL", "LC_CTYPE", "LANG"], variable))
+  const locale = Option.firstSomeOf(yield* Effect.forEach(["LC_ALL", "LC_CTYPE", "LANG"], Variable.optional))
   return {
     columns: output.columns,
     depth: output.getColorDepth(),

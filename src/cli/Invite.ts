@@ -22,10 +22,7 @@ export interface InviteOptions {
 
 export const invite = Effect.fn("invite")(function* ({ host, keyFile, port }: InviteOptions) {
   const keys = yield* Keys.roomKeys(yield* KeySource.load(yield* KeySource.find(keyFile), readStdin))
-  const address: Address.Address = {
-    host: Option.getOrElse(host, () => Address.defaultAddress.host),
-    port: Option.getOrElse(port, () => Address.defaultAddress.port)
-  }
+  const address = Address.orDefault({ host, port })
   if (Address.isEverywhere(address.host)) {
     return yield* new UsageError({ message: `${address.host} is every address of a server: name one with --host` })
   }

@@ -4,6 +4,7 @@ import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as StateFiles from "../client/StateFiles.js"
 import * as Nickname from "../domain/Nickname.js"
+import * as OwnerOnly from "../domain/OwnerOnly.js"
 
 const file = Effect.gen(function* () {
   const path = yield* Path.Path
@@ -22,6 +23,6 @@ export const save = Effect.fn("LastNick.save")(function* (nick: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const to = yield* file
-  yield* fs.makeDirectory(path.dirname(to), { recursive: true, mode: 0o700 })
-  yield* fs.writeFileString(to, `${nick}\n`, { mode: 0o600 })
+  yield* fs.makeDirectory(path.dirname(to), { recursive: true, mode: OwnerOnly.directory })
+  yield* fs.writeFileString(to, `${nick}\n`, { mode: OwnerOnly.file })
 }, Effect.ignore)

@@ -56,11 +56,12 @@ const eventOf = ({ annotations, cause, date, logLevel, message }: Logger.Logger.
   cause: Cause.isEmpty(cause) ? undefined : Secrets.hide(Cause.pretty(cause, { renderErrorCause: true }))
 })
 
-/** What JSON lets through and a terminal would obey: DEL, C1 controls and those that reorder text. */
-const harmful = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
-
+/** C0 controls are escaped in JSON already, the others that a terminal would obey are not. */
 const json = (value: unknown): string =>
-  JSON.stringify(value).replace(harmful, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  JSON.stringify(value).replace(
+    Display.harmful,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
 
 /** An event as one object. No annotation takes the place of what every event has. */
 const flat = ({ cause, fields, level, message, time }: Event): Record<string, string | number | boolean> => {

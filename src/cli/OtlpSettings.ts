@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { ofConfig } from "./Failure.js"
+import * as Variable from "./Variable.js"
 
 export interface OtlpSettings {
   readonly url: string
@@ -28,11 +29,9 @@ const standard = { endpoint: "http://localhost:4318", interval: 60_000, timeout:
 
 const invalid = (variable: string, is: string) => ConfigError.InvalidData([], `$${variable} is ${is}`)
 
-const text = (variable: string): Config.Config<Option.Option<string>> => Config.option(Config.nonEmptyString(variable))
-
 const named = (variable: string) =>
   Config.map(
-    text(variable),
+    Variable.optional(variable),
     Option.map((value) => ({ variable, value }))
   )
 
@@ -42,7 +41,7 @@ const either = (one: string, other: string) =>
 
 /** A variable that is of one form or not set. */
 const parsed = <A>(variable: string, parse: (value: string) => Option.Option<A>, is: string) =>
-  Config.mapOrFail(text(variable), (found) =>
+  Config.mapOrFail(Variable.optional(variable), (found) =>
     Option.match(found, {
       onNone: () => Either.right(Option.none<A>()),
       onSome: (value) =>
@@ -114,15 +113,15 @@ const settings = Config.all({
   interval: timeout("OTEL_METRIC_EXPORT_INTERVAL"),
   timeout: timeout("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT"),
   commonTimeout: timeout("OTEL_EXPORTER_OTLP_TIMEOUT"),
-  serviceName: text("OTEL_SERVICE_NAME"),
+  serviceName: Variable.optional("OTEL_SERVICE_NAME"),
   resource: parsed("OTEL_RESOURCE_ATTRIBUTES", pairs, arePairs)
 })
 
 /** Whether the variables ask for metrics: by an endpoint, or by name; and no other of them forbids it. */
 const isWanted = Config.map(
   Config.all({
-    disabled: text("OTEL_SDK_DISABLED"),
-    exporter: text("OTEL_METRICS_EXPORTER"),
+    disabled: Variable.optional("OTEL_SDK_DISABLED"),
+    exporter: Variable.optional("OTEL_METRICS_EXPORTER"),
     endpoint: either("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
   }),
   ({ disabled, endpoint, exporter }) =>
@@ -141,7 +140,7 @@ export const load = Effect.gen(function* () {
   const found = yield* settings
   const { "service.name": named, ...attributes } = Option.getOrElse(
     found.resource,
-    () => ({}) as Record<string, string>
+    (): Readonly<Record<string, string>> => ({})
   )
   const headers = { ...Option.getOrUndefined(found.common), ...Option.getOrUndefined(found.headers) }
   const orElse = (value: Option.Option<number>, milliseconds: number) =>

@@ -1,5 +1,4 @@
 /** Where the client finds its room: an invite, or an address and a key. */
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -13,6 +12,7 @@ import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
 import { interruption, report, terminal } from "./Process.js"
 import { readStdin } from "./Stdin.js"
+import * as Variable from "./Variable.js"
 
 export interface RoomOptions {
   /** Where it is, unless an invite says it; this machine if nothing does. */
@@ -32,12 +32,6 @@ export interface Room {
 const exposed =
   "an invite on the command line can be read by everybody on this machine: give it at the prompt, in CHAT_INVITE or by --key-file -"
 
-/** The address that options give, where no invite does. */
-const addressOf = ({ host, port }: RoomOptions): Address.Address => ({
-  host: Option.getOrElse(host, () => Address.defaultAddress.host),
-  port: Option.getOrElse(port, () => Address.defaultAddress.port)
-})
-
 /** The room of an invite: where it is and the key to it, whatever options and environment say. */
 const invited = (text: string, isStdinUsed = false): Either.Either<Room, Invite.InviteError> =>
   Either.map(Invite.parse(text), ({ address, key }) => ({ address, keys: [key], isStdinUsed }))
@@ -46,7 +40,7 @@ const invited = (text: string, isStdinUsed = false): Either.Either<Room, Invite.
 const ofText = Effect.fnUntraced(function* (options: RoomOptions, text: string, isStdinUsed: boolean) {
   if (/^\s*<?chat:/i.test(text)) return yield* invited(text, isStdinUsed)
   const keys = yield* Keys.roomKeys(yield* KeyFile.parse("standard input", text))
-  return { address: addressOf(options), keys, isStdinUsed } satisfies Room
+  return { address: Address.orDefault(options), keys, isStdinUsed } satisfies Room
 })
 
 /** Asks for a secret until what is answered is one. */
@@ -96,7 +90,7 @@ export const find = Effect.fn("RoomSource.find")(function* (options: RoomOptions
     yield* report(exposed)
     return yield* invited(invite.value)
   }
-  const variable = yield* Config.option(Config.nonEmptyString("CHAT_INVITE"))
+  const variable = yield* Variable.optional("CHAT_INVITE")
   if (Option.isNone(keyFile) && Option.isSome(variable)) return yield* invited(variable.value)
   const source = yield* KeySource.find(keyFile)
   if (source._tag === "Stdin") {
@@ -107,7 +101,7 @@ export const find = Effect.fn("RoomSource.find")(function* (options: RoomOptions
   }
   const loaded = Effect.map(
     Effect.flatMap(KeySource.load(source, readStdin), Keys.roomKeys),
-    (keys): Room => ({ address: addressOf(options), keys, isStdinUsed: false })
+    (keys): Room => ({ address: Address.orDefault(options), keys, isStdinUsed: false })
   )
   return yield* Effect.catchTag(loaded, "KeyError", (error) =>
     error.reason === "missing" && source._tag === "File" && terminal !== undefined

@@ -1,7 +1,6 @@
 /** `chat s`: serves a chat until it is interrupted. */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -28,6 +27,7 @@ import * as OtlpSettings from "./OtlpSettings.js"
 import { interruption } from "./Process.js"
 import * as Socket from "./Socket.js"
 import { readStdin } from "./Stdin.js"
+import * as Variable from "./Variable.js"
 
 export interface ServeOptions extends TransportTcp.Address {
   readonly keyFile: Option.Option<string>
@@ -121,7 +121,7 @@ const run = Effect.fn("serve")(function* (options: ServeOptions) {
     source._tag === "File" && error.reason === "missing" ? makeKeyFile(source.path) : Effect.fail(error)
   )
   // Started by npm, the command is not on the user's PATH.
-  const program = Option.isSome(yield* Config.option(Config.string("npm_lifecycle_event"))) ? "npx chat" : "chat"
+  const program = Option.isSome(yield* Variable.optional("npm_lifecycle_event")) ? "npx chat" : "chat"
   // A thread opens the log: in the meantime this one loads the server.
   const [log, Server, Operator] = yield* Effect.all([openLog(options, source, keys), loadServer, loadOperator], {
     concurrency: 3

@@ -27,7 +27,7 @@ import * as Replica from "./Replica.js"
 import * as Seen from "./Seen.js"
 
 /** Entries that a subscriber of {@link Conversation.entries} may be behind before it fails with `Lagged`. */
-export const backlog = 10_000
+const backlog = 10_000
 
 /** The outcome of a text: its entry, or none where the log had it and dropped it before this client came to see it. */
 export type Outcome = Deferred.Deferred<Option.Option<Entry.Said>, Failure.SayError>

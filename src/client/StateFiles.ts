@@ -17,8 +17,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Directory from "../domain/Directory.js"
 import * as FileLock from "../domain/FileLock.js"
 import * as Keys from "../domain/Keys.js"
+import * as OwnerOnly from "../domain/OwnerOnly.js"
 import * as Kept from "./Kept.js"
 
 /** Why the files cannot be used: another process has them (`held`), or they are `unavailable`; `message` says what to do. */
@@ -26,8 +28,6 @@ export class StateError extends Schema.TaggedError<StateError>()("StateError", {
   reason: Schema.Literal("held", "unavailable"),
   message: Schema.String
 }) {}
-
-const ownerOnly = { directory: 0o700, file: 0o600 }
 
 // The names in a directory: the lock, the one value that is being written, and values.
 const lockName = "lock"
@@ -68,17 +68,12 @@ const make = Effect.fn("StateFiles.make")(function* (directory: string) {
   const path = yield* Path.Path
   const fatal = Effect.mapError(unavailable(directory))
 
-  /** Makes new, renamed and removed names in a directory durable, where the platform can: Windows cannot open one. */
-  const syncDirectory = (of: string) =>
-    // What is in the files is whole in any case; SQLite disregards this failure too.
-    Effect.ignore(Effect.scoped(Effect.flatMap(fs.open(of), (opened) => opened.sync)))
-
-  yield* fatal(fs.makeDirectory(directory, { recursive: true, mode: ownerOnly.directory }))
+  yield* fatal(fs.makeDirectory(directory, { recursive: true, mode: OwnerOnly.directory }))
   yield* Effect.mapError(FileLock.acquire(path.join(directory, lockName)), lockError(directory))
   const temporary = path.join(directory, newName)
   // Left by a crash. Under the lock: nobody is writing it.
   yield* fatal(fs.remove(temporary, { force: true }))
-  yield* syncDirectory(path.dirname(directory))
+  yield* Directory.sync(fs, path.dirname(directory))
 
   // One writer at a time, in the order of their calls, and `modify` is one of them.
   const writing = yield* Effect.makeSemaphore(1)
@@ -106,7 +101,7 @@ const make = Effect.fn("StateFiles.make")(function* (directory: string) {
   const replace = (file: string, value: string) => {
     if (!value.isWellFormed()) return badArgument("set", "the value is not well-formed Unicode")
     const whole = Effect.scoped(
-      Effect.flatMap(fs.open(temporary, { flag: "wx", mode: ownerOnly.file }), (opened) =>
+      Effect.flatMap(fs.open(temporary, { flag: "wx", mode: OwnerOnly.file }), (opened) =>
         // writeAll takes "nothing was written" for a failure.
         Effect.zipRight(value === "" ? Effect.void : opened.writeAll(Buffer.from(value)), opened.sync)
       )
@@ -114,7 +109,7 @@ const make = Effect.fn("StateFiles.make")(function* (directory: string) {
     return whole.pipe(
       Effect.zipRight(fs.rename(temporary, file)),
       Effect.onError(() => Effect.ignore(fs.remove(temporary, { force: true }))),
-      Effect.zipRight(syncDirectory(directory))
+      Effect.zipRight(Directory.sync(fs, directory))
     )
   }
 
@@ -127,11 +122,13 @@ const make = Effect.fn("StateFiles.make")(function* (directory: string) {
     get: (key) => at("get", key, read),
     set: (key, value) => at("set", key, (file) => write(replace(file, value))),
     remove: (key) =>
-      at("remove", key, (file) => write(Effect.zipRight(fs.remove(file, { force: true }), syncDirectory(directory)))),
+      at("remove", key, (file) =>
+        write(Effect.zipRight(fs.remove(file, { force: true }), Directory.sync(fs, directory)))
+      ),
     clear: write(
       Effect.gen(function* () {
         for (const name of yield* files) yield* fs.remove(path.join(directory, name), { force: true })
-        yield* syncDirectory(directory)
+        yield* Directory.sync(fs, directory)
       })
     ),
     size: Effect.map(files, (names) => names.length),
@@ -184,9 +181,10 @@ const nameOf = (key: Keys.RoomKey, address: string, profile: string): string =>
  * The directory of one set of files, which need not be there yet: one for each server, room and profile, under
  * `<stateHome>/fernet-chat/`.
  *
- * After a rotation of keys (`[new, old]`) it is the first key's where it is of a client that was let in, else the first one
- * of the further keys' that is, else the first that is there. Such a one is renamed to the first key's name, so that it is still found when the old key is
- * dropped; it keeps its name while another process uses it, and on Windows, which renames no directory of open files.
+ * After a rotation of keys (`[new, old]`) it is the first key's where it is of a client that was let in, else the first
+ * one of the further keys' that is, else the first that is there. Such a one is renamed to the first key's name, so that
+ * it is still found when the old key is dropped; it keeps its name while another process uses it, and on Windows, which
+ * renames no directory of open files.
  */
 export const directoryOf = Effect.fn("StateFiles.directoryOf")(function* ({
   address,

@@ -11,6 +11,15 @@ export interface Address {
 /** Where a chat is when nothing else is said. */
 export const defaultAddress: Address = { host: "127.0.0.1", port: 55555 }
 
+/** The address of which parts are given: what is not is the default's. */
+export const orDefault = (given: {
+  readonly host: Option.Option<string>
+  readonly port: Option.Option<number>
+}): Address => ({
+  host: Option.getOrElse(given.host, () => defaultAddress.host),
+  port: Option.getOrElse(given.port, () => defaultAddress.port)
+})
+
 /** `host:port`, with brackets around an IPv6 address. */
 export const format = ({ host, port }: Address): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`

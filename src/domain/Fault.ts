@@ -2,10 +2,10 @@
 import * as Schema from "effect/Schema"
 
 /**
- * Which rule: `line` (framing, base64url), `truncated` (the stream has ended within a line), `token` (opens under no key that is due), `json`, `shape` (unknown tag,
- * excess key, wrong form for its key), `frame-number`, `order` (a message that may not come now), `text-number`,
- * `sequence` (a gap or repeat in the log), `epoch`, `robbed` (the other side wrote more than came), `log` (acknowledged
- * or logged things went back).
+ * Which rule: `line` (framing, base64url), `truncated` (the stream has ended within a line), `token` (opens under no key
+ * that is due), `json`, `shape` (unknown tag, excess key, wrong form for its key), `frame-number`, `order` (a message that
+ * may not come now), `text-number`, `sequence` (a gap or repeat in the log), `epoch`, `robbed` (the other side wrote more
+ * than came), `log` (acknowledged or logged things went back).
  */
 export class Fault extends Schema.TaggedError<Fault>()("Fault", {
   rule: Schema.Literal(

@@ -9,14 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type Database from "libsql"
+import * as OwnerOnly from "./OwnerOnly.js"
 
 /** Why a lock could not be had: somebody `held` it, or it is `unavailable` to anybody; `message` names the path. */
 export class LockError extends Schema.TaggedError<LockError>()("LockError", {
   reason: Schema.Literal("held", "unavailable"),
   message: Schema.String
 }) {}
-
-const ownerOnly = 0o600
 
 // BEGIN IMMEDIATE takes the one lock that only one may have. BEGIN EXCLUSIVE takes more, one after the other, so that of
 // two who start at once both may fail. In a file that may only be read it takes none, silently, and the write tells:
@@ -34,7 +33,7 @@ const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in
  */
 const create = (path: string) => {
   try {
-    writeFileSync(path, "", { flag: "wx", mode: ownerOnly })
+    writeFileSync(path, "", { flag: "wx", mode: OwnerOnly.file })
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error
   }

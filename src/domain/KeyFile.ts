@@ -6,8 +6,10 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Directory from "./Directory.js"
 import { Entropy } from "./Entropy.js"
 import * as Keys from "./Keys.js"
+import * as OwnerOnly from "./OwnerOnly.js"
 
 /** The room key file where no other is named. */
 export const defaultPath = "secret.key"
@@ -15,7 +17,6 @@ export const defaultPath = "secret.key"
 /** Most bytes of a key file: some 1,400 keys. */
 const maxSize = 64 * 1024
 
-const ownerOnly = 0o600
 const othersMask = 0o077
 
 /** Permission bits mean nothing on Windows, where Node makes them up. */
@@ -87,7 +88,7 @@ export const create = Effect.fn("KeyFile.create")(function* (
   const write = (to: string) =>
     Effect.scoped(
       Effect.gen(function* () {
-        const file = yield* fs.open(to, { flag: "wx", mode: ownerOnly })
+        const file = yield* fs.open(to, { flag: "wx", mode: OwnerOnly.file })
         // Half a key file is worse than none.
         yield* Effect.onError(Effect.zipRight(file.writeAll(Buffer.from(Keys.format(keys))), file.sync), () =>
           Effect.ignore(fs.remove(to))
@@ -176,13 +177,12 @@ export const rotate = Effect.fn("KeyFile.rotate")(function* (path: string) {
     return { _tag: "RoomKeys", keys: [key, ...old.keys] } satisfies Keys.KeySet
   })
   const replace = Effect.gen(function* () {
-    const opened = yield* fs.open(temporary, { flag: "wx", mode: ownerOnly })
+    const opened = yield* fs.open(temporary, { flag: "wx", mode: OwnerOnly.file })
     return yield* Effect.onError(write(opened), () => Effect.ignore(fs.remove(temporary)))
   }).pipe(
     Effect.scoped,
     Effect.tap(Effect.onError(fs.rename(temporary, file), () => Effect.ignore(fs.remove(temporary)))),
-    // So that the new name survives a loss of power as well; Windows cannot open a directory.
-    Effect.tap(Effect.ignore(Effect.scoped(Effect.flatMap(fs.open(NodePath.dirname(file)), ({ sync }) => sync))))
+    Effect.tap(Directory.sync(fs, NodePath.dirname(file)))
   )
   // An interrupted call to the file system still happens, some time later.
   return yield* Effect.uninterruptible(replace).pipe(

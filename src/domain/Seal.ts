@@ -53,7 +53,10 @@ export const seal = (fernet: Fernet.Shape, keys: Keys.Ring<Keys.MessageKey>, con
   // Within the bounds by construction: 4,000 code points are at most 24,000 bytes of JSON, 32,500 characters sealed.
   Protocol.Sealed.make(fernet.encrypt(keys, Json.encode(content)))
 
-/** Why a text cannot be shown as its author's: `key` (opens under none), `content` (not a text within its bounds), `mismatch` (sealed for another place: a replay, or another's mouth). */
+/**
+ * Why a text cannot be shown as its author's: `key` (opens under none), `content` (not a text within its bounds),
+ * `mismatch` (sealed for another place: a replay, or another's mouth).
+ */
 export type Broken = "key" | "content" | "mismatch"
 
 /** Opens the seal of `chat` with any key of the ring and checks that it was made for this place in this log. */

@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import { EventLoop } from "../domain/EventLoop.js"
 import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
+import * as Ending from "./Ending.js"
 import { Log } from "./Log.js"
 import { Room } from "./Room.js"
 
@@ -71,18 +72,8 @@ export const make: Effect.Effect<CatchUp["Type"], never, Log | Room | Scope.Scop
   return CatchUp.of({
     start: (link) => {
       const followed = follow(link).pipe(
-        Effect.catchTag("LogError", ({ message }) =>
-          Effect.zipRight(
-            Effect.logError(`a session has died: ${message}`),
-            Effect.sync(() => link.fail())
-          )
-        ),
-        Effect.catchAllDefect((defect) =>
-          Effect.zipRight(
-            Effect.logError("a session has died", Cause.die(defect)),
-            Effect.sync(() => link.fail())
-          )
-        ),
+        Effect.catchTag("LogError", ({ message }) => Ending.die(link, `a session has died: ${message}`)),
+        Effect.catchAllDefect((defect) => Ending.die(link, "a session has died", Cause.die(defect))),
         Effect.annotateLogs("from", link.address),
         Effect.interruptible
       )

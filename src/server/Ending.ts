@@ -54,3 +54,10 @@ export const record = Effect.fnUntraced(function* (
     })
   )
 })
+
+/** Ends a session by an error of this program, or of its log, and tells the operator why: a message, or a cause as well. */
+export const die = (link: Downlink, ...why: ReadonlyArray<unknown>): Effect.Effect<void> =>
+  Effect.zipRight(
+    Effect.logError(...why),
+    Effect.sync(() => link.fail())
+  )

@@ -8,6 +8,7 @@ import { EventLoop } from "../domain/EventLoop.js"
 import * as Protocol from "../domain/Protocol.js"
 import * as Wire from "../domain/Wire.js"
 import type { Downlink } from "./Downlink.js"
+import * as Ending from "./Ending.js"
 import { Log } from "./Log.js"
 
 /** Events that are read from the log in a turn, frames that are written, and unsent bytes that are enough for it. */
@@ -45,11 +46,6 @@ const write = Effect.fnUntraced(function* (link: Downlink, { before, limit }: Pr
 /** Answers a Fetch, as the protocol says it is; a session whose log cannot be read dies. */
 export const answer = (link: Downlink, fetch: Protocol.Fetch): Effect.Effect<void, never, Log> =>
   write(link, fetch).pipe(
-    Effect.catchTag("LogError", ({ message }) =>
-      Effect.zipRight(
-        Effect.logError(`a session has died: ${message}`),
-        Effect.sync(() => link.fail())
-      )
-    ),
+    Effect.catchTag("LogError", ({ message }) => Ending.die(link, `a session has died: ${message}`)),
     Effect.annotateLogs("from", link.address)
   )

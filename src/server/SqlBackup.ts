@@ -5,9 +5,11 @@ import type * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Directory from "../domain/Directory.js"
+import * as OwnerOnly from "../domain/OwnerOnly.js"
 import * as Protocol from "../domain/Protocol.js"
 import { LogError } from "./Log.js"
-import { look, openToRead, ownerOnly, sizeOf, sqlError, unavailable } from "./SqlFile.js"
+import { look, openToRead, sizeOf, sqlError, unavailable } from "./SqlFile.js"
 
 /** What is in a copy. */
 const Contents = Schema.Struct({
@@ -63,8 +65,7 @@ const name = (temporary: string, to: string) =>
         () => Effect.if(fs.exists(to), { onTrue: () => exists(to), onFalse: () => fs.rename(temporary, to) })
       )
     )
-    // So that the new name survives a loss of power as well; Windows cannot open a directory.
-    yield* Effect.ignore(Effect.scoped(Effect.flatMap(fs.open(NodePath.dirname(to)), ({ sync }) => sync)))
+    yield* Directory.sync(fs, NodePath.dirname(to))
   })
 
 const fileError = (to: string) => (error: LogError | PlatformError.PlatformError) => {
@@ -93,7 +94,7 @@ export const copy = Effect.fn("SqlBackup.copy")(function* (from: string, to: str
   const temporary = `${target}.${randomBytes(6).toString("hex")}.part`
   // SQLite would let others read it, and takes an empty file.
   yield* Effect.acquireRelease(
-    Effect.scoped(fs.open(temporary, { flag: "wx", mode: ownerOnly })),
+    Effect.scoped(fs.open(temporary, { flag: "wx", mode: OwnerOnly.file })),
     // What it was linked to stays.
     () => Effect.ignore(fs.remove(temporary, { force: true }))
   ).pipe(Effect.mapError(fileError(to)))

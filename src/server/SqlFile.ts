@@ -12,9 +12,6 @@ import { damaged, LogError } from "./Log.js"
 /** Which program an SQLite file belongs to, at byte 68 of it: "frnt". */
 export const applicationId = 0x66726e74
 
-/** The mode of all that is made. */
-export const ownerOnly = 0o600
-
 /** It is no log of this program. */
 export const foreign = (file: string, detail: string, remedy = "Name another with --db") =>
   new LogError({ reason: "foreign", message: `${file} ${detail}: nothing in it was changed. ${remedy}` })

@@ -10,15 +10,14 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import { Entropy } from "../domain/Entropy.js"
-import * as Protocol from "../domain/Protocol.js"
+import * as OwnerOnly from "../domain/OwnerOnly.js"
 import { damaged, LogError, makeId } from "./Log.js"
-import { applicationId, fileError, foreign, look, ownerOnly, sizeOf, sqlError, unavailable } from "./SqlFile.js"
+import { applicationId, fileError, foreign, look, sizeOf, sqlError, unavailable } from "./SqlFile.js"
 import * as Sqlite from "./Sqlite.js"
-import { MemberRow, type Resealed, Row, Store } from "./Store.js"
+import * as SqlRows from "./SqlRows.js"
+import { type MemberRow, type Resealed, type Row, Store } from "./Store.js"
 
 export interface Options {
   /** The database; made, for its owner alone, where there is none. */
@@ -56,7 +55,7 @@ const claim = Effect.fn("SqlStore.claim")(function* (file: string) {
     return yield* damaged(file, `there is ${file}-wal, and nothing that it belongs to`)
   }
   // What SQLite makes beside it gets its mode as well.
-  yield* Effect.scoped(fs.open(file, { flag: "wx", mode: ownerOnly })).pipe(
+  yield* Effect.scoped(fs.open(file, { flag: "wx", mode: OwnerOnly.file })).pipe(
     Effect.catchIf(
       (error) => error._tag === "SystemError" && error.reason === "AlreadyExists",
       () => Effect.void
@@ -64,18 +63,6 @@ const claim = Effect.fn("SqlStore.claim")(function* (file: string) {
   )
   yield* look(file)
 })
-
-/** Rows of a result, as what they should be. */
-const decode = <A, I>(file: string, schema: Schema.Schema<A, I>) => {
-  const decodeRows = Schema.decodeUnknown(Schema.Array(schema))
-  return (statement: Effect.Effect<unknown, SqlError>) =>
-    Effect.flatMap(Effect.mapError(statement, sqlError(file)), (rows) =>
-      Effect.mapError(decodeRows(rows), () => damaged(file, "a table holds what does not belong there"))
-    )
-}
-
-const nullableSeq = Schema.NullOr(Protocol.Seq)
-const BoundsRow = Schema.Struct({ oldest: nullableSeq, head: nullableSeq })
 
 /** The one row of a statement that has one. */
 const one = <A extends object>(statement: Statement<A>): Effect.Effect<A | undefined, SqlError> =>
@@ -94,8 +81,7 @@ const prepare = Effect.fn("SqlStore.prepare")(function* (options: Options, sql: 
   } else {
     const owner = yield* one(sql.unsafe<{ application_id: number }>("PRAGMA application_id"))
     if (owner?.application_id !== applicationId) return yield* foreign(file, "is another program's database")
-    const check = yield* one(sql.unsafe<{ quick_check: string }>("PRAGMA quick_check(1)"))
-    if (check?.quick_check !== "ok") return yield* damaged(file, (check?.quick_check ?? "").replaceAll("\n", " "))
+    yield* SqlRows.check(file, (query) => sql.unsafe(query))
   }
   const mode = yield* one(sql.unsafe<{ journal_mode: string }>("PRAGMA journal_mode = WAL"))
   if (mode?.journal_mode !== "wal") return yield* unavailable(file, "there can be no write-ahead log beside it")
@@ -185,33 +171,13 @@ export const make = Effect.fn("SqlStore.make")(function* (options: Options) {
   // not collected yet keep it open.
   yield* Effect.addFinalizer(() => Effect.ignore(sql.unsafe("PRAGMA wal_checkpoint(TRUNCATE)")))
 
-  const ids = decode(file, Schema.Struct({ id: Protocol.LogId }))
-  const bounds = decode(file, BoundsRow)
-  const rows = decode(file, Row)
-  const members = decode(file, MemberRow)
-
-  const [id] = yield* ids(sql`SELECT id FROM log`)
-  if (id === undefined) return yield* damaged(file, "it has no id")
-
+  const read = yield* SqlRows.make(file, (query, params) => Effect.mapError(sql.unsafe(query, params), sqlError(file)))
   const { commit, reseal } = writer(database)
   return Store.of({
-    id: id.id,
-    bounds: Effect.map(
-      bounds(sql`SELECT (SELECT min(first) FROM batches) AS oldest,
-        (SELECT last FROM batches ORDER BY first DESC LIMIT 1) AS head`),
-      ([row]) =>
-        row === undefined || row.oldest === null || row.head === null
-          ? Option.none()
-          : Option.some([row.oldest, row.head] as const)
-    ),
-    members: members(sql`SELECT ticket, token FROM members`),
+    ...read,
     // In one synchronous step: no read comes between.
     commit: (rows, members) => Effect.try({ try: () => commit(rows, members), catch: sqlError(file) }),
     reseal: (rows, members) => Effect.try({ try: () => reseal(rows, members), catch: sqlError(file) }),
-    rows: (after, limit) =>
-      rows(sql`SELECT first, last, token FROM batches
-        WHERE first >= coalesce((SELECT max(first) FROM batches WHERE first <= ${after + 1}), 0) AND last > ${after}
-        ORDER BY first LIMIT ${limit}`),
     drop: (last) =>
       Effect.mapError(
         sql`DELETE FROM batches WHERE first <= ${last} AND last <= ${last} AND first < (SELECT max(first) FROM batches)`,

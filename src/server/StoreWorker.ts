@@ -1,6 +1,6 @@
 /**
  * The entry of the thread that keeps a log in a database (see LogSql): libsql's calls are synchronous, and would block
- * the server's event loop for as long as the disk takes to sync. With cli.ts the only source that knows platform-node.
+ * the server's event loop for as long as the disk takes to sync. With src/cli the only source that knows platform-node.
  */
 import * as WorkerThreads from "node:worker_threads"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer"
 import * as Http from "node:http"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import * as Loopback from "./Loopback.js"
 
 export interface Posted {
   readonly path: string | undefined
@@ -14,24 +15,15 @@ export interface Posted {
 export const make = (status: () => number | undefined) =>
   Effect.gen(function* () {
     const posts = yield* Queue.unbounded<Posted>()
-    const server = yield* Effect.acquireRelease(
-      Effect.async<Http.Server>((resume) => {
-        const made = Http.createServer((request, response) => {
-          const chunks: Array<Buffer> = []
-          request.on("data", (chunk: Buffer) => void chunks.push(chunk))
-          request.on("end", () => {
-            Queue.unsafeOffer(posts, { path: request.url, headers: request.headers, body: Buffer.concat(chunks) })
-            const code = status()
-            if (code !== undefined) response.writeHead(code).end("{}")
-          })
-        }).listen(0, "127.0.0.1", () => resume(Effect.succeed(made)))
-      }),
-      (made) =>
-        Effect.sync(() => {
-          made.close()
-          made.closeAllConnections()
-        })
-    )
-    const address = server.address()
-    return { posts, endpoint: `http://127.0.0.1:${typeof address === "object" && address?.port}` }
+    const server = Http.createServer((request, response) => {
+      const chunks: Array<Buffer> = []
+      request.on("data", (chunk: Buffer) => void chunks.push(chunk))
+      request.on("end", () => {
+        Queue.unsafeOffer(posts, { path: request.url, headers: request.headers, body: Buffer.concat(chunks) })
+        const code = status()
+        if (code !== undefined) response.writeHead(code).end("{}")
+      })
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+    return { posts, endpoint: `http://127.0.0.1:${yield* Loopback.listen(server)}` }
   })

@@ -73,3 +73,14 @@ export const accept = Effect.gen(function* () {
     }
   }
 })
+
+type RawServer = Effect.Effect.Success<typeof accept>
+
+/** When the test is over the client leaves, and waits for a Bye and the end, as a server would give it. */
+export const goodbye = ({ send, transport }: RawServer) =>
+  Effect.addFinalizer(() =>
+    Effect.zipRight(
+      Effect.sync(() => send({ _tag: "Bye", reason: "quit" })),
+      Effect.forkDaemon(transport.end)
+    )
+  )

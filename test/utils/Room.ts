@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import * as Client from "../../src/client/Client.js"
 import type * as Entry from "../../src/client/Entry.js"
 import * as Fernet from "../../src/domain/Fernet.js"
@@ -41,6 +42,9 @@ const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effec
 export const settle = Effect.repeat(Effect.zipRight(turn, Effect.repeat(Effect.yieldNow(), { times: 100 })), {
   times: 50
 })
+
+/** Lets so many seconds pass, and all happen that they bring. */
+export const pass = (seconds: number) => Effect.zipRight(TestClock.adjust(seconds * 1_000), settle)
 
 /** Looks again and again until `done`, for as long as the test may take. */
 export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, done: (seen: A) => boolean): Effect.Effect<A, E, R> =>

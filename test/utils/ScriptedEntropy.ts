@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import { Entropy } from "../../src/domain/Entropy.js"
 
 /** Entropy that gives out `draws` in their order; a draw too many, or of another length, is a defect. */
-export const scripted = (...draws: ReadonlyArray<Uint8Array>): Entropy["Type"] => {
+const scripted = (...draws: ReadonlyArray<Uint8Array>): Entropy["Type"] => {
   let at = 0
   return {
     bytes: (length) => {

@@ -1,9 +1,13 @@
 /** A real terminal for tests: programs run in tmux, where keys are typed and the screen is read. */
-import { execFile } from "node:child_process"
+import { execFile, spawnSync } from "node:child_process"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Command from "./Command.js"
+
+/** Where it is not, tests in a terminal are left out. */
+export const isInstalled = spawnSync("tmux", ["-V"]).status === 0
+if (!isInstalled) console.warn("no tests in a real terminal: the command `tmux` is not installed")
 
 export interface Options {
   readonly cwd: string

@@ -35,7 +35,8 @@ const starting = (prefix: string, names: ReadonlyArray<string>): ReadonlyArray<s
 
 /**
  * After a slash at the start of the text it is commands (two slashes say one: no command) and then the words that one
- * takes, elsewhere nicks: `nick: ` at the start of a line, which speaks to somebody, and `nick ` in a line. Case does not matter. No letter, no nick.
+ * takes, elsewhere nicks: `nick: ` at the start of a line, which speaks to somebody, and `nick ` in a line. Case does not
+ * matter. No letter, no nick.
  */
 export const find = (before: string, { commands, nicks, wordsOf }: Context): Completion => {
   const command = /^\/([^\s/]*)$/.exec(before)?.[1]

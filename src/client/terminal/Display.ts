@@ -3,10 +3,10 @@
  * it.
  */
 import type { Entry, Unreadable } from "../Entry.js"
-import type { Trouble } from "../Presence.js"
+import type { Trouble } from "./Troubles.js"
 
-// C0 and C1 controls, DEL, line and paragraph separators, and the controls that reorder text.
-const harmful = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+/** C0 and C1 controls, DEL, line and paragraph separators, and the controls that reorder text. */
+export const harmful = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 const visible = (character: string): string => {
   const code = character.charCodeAt(0)

@@ -11,7 +11,7 @@ import type { Chord, Key } from "./Keyboard.js"
 export const maxCount = 16_384
 
 /** A text of more lines than this is sent when Enter was pressed twice. */
-export const askAbove = 5
+const askAbove = 5
 
 /** Texts that are remembered. */
 export const maxHistory = 500

@@ -42,7 +42,10 @@ const cut = (text: string): ReadonlyArray<string> =>
 // Units that are cut first: most words are shorter.
 const piece = 32
 
-/** What follows `at`, which is a boundary, one by one. Pieces that grow are cut: those near soon, and all of a text in linear time. */
+/**
+ * What follows `at`, which is a boundary, one by one. Pieces that grow are cut: those near soon, and all of a text in
+ * linear time.
+ */
 export function* forward(text: string, at: number): Generator<string> {
   let from = at
   for (let size = piece; from < text.length; size *= 2) {

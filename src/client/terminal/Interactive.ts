@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { Client } from "../Client.js"
-import * as Presence from "../Presence.js"
 import * as Cells from "./Cells.js"
 import * as Commands from "./Commands.js"
 import * as Completion from "./Completion.js"
@@ -17,6 +16,7 @@ import * as Screen from "./Screen.js"
 import * as Style from "./Style.js"
 import type { Terminal } from "./Terminal.js"
 import type { Transcript } from "./Transcript.js"
+import * as Troubles from "./Troubles.js"
 import * as View from "./View.js"
 
 export interface Options {
@@ -178,7 +178,7 @@ export const run = Effect.fn("Interactive.run")(function* (terminal: Terminal, o
   const obey = Commands.make({ client, page, style, clear, quit: Deferred.succeed(quit, undefined) })
   const typing = Effect.zipRight(Stream.runForEach(keys, press), Queue.offer(inputs, { _tag: "Quit" }))
   const obeying = Stream.runDrain(Stream.mapEffect(Stream.fromQueue(inputs), obey, { concurrency: "unbounded" }))
-  const troubling = Stream.runForEach(Presence.troubles(client), (trouble) => page.note(Display.trouble(trouble)))
+  const troubling = Stream.runForEach(Troubles.of(client), (trouble) => page.note(Display.trouble(trouble)))
   // While there is no connection the seconds to the next try are counted.
   const counting = client.status.changes.pipe(
     Stream.flatMap(({ _tag }) => (_tag === "Reconnecting" ? Stream.tick("1 second") : Stream.succeed(undefined)), {

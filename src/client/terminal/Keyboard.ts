@@ -55,16 +55,16 @@ export type Key =
   | { readonly _tag: "Chord"; readonly chord: Chord }
 
 /** A key as Node tells it. */
-export type Keypress = Pick<Readline.Key, "sequence" | "name" | "ctrl" | "meta" | "shift">
+type Keypress = Pick<Readline.Key, "sequence" | "name" | "ctrl" | "meta" | "shift">
 
 /** What came before that changes what is next: the rest of a sequence to swallow, or a paste that has begun. */
-export type State =
+type State =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Swallowing" }
   | { readonly _tag: "Pasting"; readonly text: string }
 
 /** Where to begin. */
-export const ready: State = { _tag: "Ready" }
+const ready: State = { _tag: "Ready" }
 
 /** Most UTF-16 units of a paste; what is over is dropped. Nobody can say a text of a tenth of it. */
 export const maxPaste = 65_536
@@ -115,7 +115,7 @@ const chordOf = ({ ctrl, meta, name, sequence, shift }: Keypress): Chord | undef
 }
 
 /** What a keypress is, if it is anything, and what to make of the next one. */
-export const decode = (state: State, keypress: Keypress): readonly [State, Key | undefined] => {
+const decode = (state: State, keypress: Keypress): readonly [State, Key | undefined] => {
   const { name, sequence = "" } = keypress
   if (state._tag === "Pasting") {
     if (name === "paste-end") return [ready, { _tag: "Paste", text: state.text }]

@@ -10,11 +10,11 @@ import * as Stream from "effect/Stream"
 import type * as Protocol from "../../domain/Protocol.js"
 import * as Seal from "../../domain/Seal.js"
 import { Client } from "../Client.js"
-import * as Presence from "../Presence.js"
 import * as Display from "./Display.js"
 import * as EntryJson from "./EntryJson.js"
 import * as Feed from "./Feed.js"
 import * as Lines from "./Lines.js"
+import * as Troubles from "./Troubles.js"
 
 /** Texts that may wait for their acknowledgement at once. No more is read meanwhile. */
 const concurrency = 256
@@ -115,7 +115,7 @@ export const run = Effect.fn("Plain.run")(function* <E, E2>(
       { since, begun, tell }
     )
   )
-  yield* Effect.fork(Stream.runForEach(Presence.troubles(client), (trouble) => problem(Display.trouble(trouble))))
+  yield* Effect.fork(Stream.runForEach(Troubles.of(client), (trouble) => problem(Display.trouble(trouble))))
 
   const refuse = (line: Lines.Line, why: string) =>
     Effect.zipRight(

@@ -4,7 +4,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Client } from "../Client.js"
-import * as Presence from "../Presence.js"
 import * as Commands from "./Commands.js"
 import * as Display from "./Display.js"
 import * as Input from "./Input.js"
@@ -12,6 +11,7 @@ import type { Options } from "./Interactive.js"
 import { Page } from "./Page.js"
 import * as Style from "./Style.js"
 import type { Terminal } from "./Terminal.js"
+import * as Troubles from "./Troubles.js"
 
 /** Stays until the user leaves; fails when the session ends by itself. */
 export const run = Effect.fn("Teletype.run")(function* ({ input, output }: Terminal, options: Options) {
@@ -42,7 +42,7 @@ export const run = Effect.fn("Teletype.run")(function* ({ input, output }: Termi
     Stream.runDrain,
     Effect.zipRight(Deferred.succeed(quit, undefined))
   )
-  const troubling = Stream.runForEach(Presence.troubles(client), (trouble) => page.note(Display.trouble(trouble)))
+  const troubling = Stream.runForEach(Troubles.of(client), (trouble) => page.note(Display.trouble(trouble)))
   const leaving = Effect.zipRight(Deferred.await(quit), client.leave)
   yield* Effect.forEach(options.greeting, page.note, { discard: true })
   // Nothing stays open here: whoever comes and goes is told at once.

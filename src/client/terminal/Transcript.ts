@@ -5,6 +5,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as OwnerOnly from "../../domain/OwnerOnly.js"
 
 /** The transcript cannot be kept, as `message` tells. */
 export class TranscriptError extends Data.TaggedError("TranscriptError")<{ readonly message: string }> {}
@@ -13,8 +14,6 @@ export interface Transcript {
   /** Adds a line, or several: without the newline at the end. It is in the file when this is done. */
   readonly append: (line: string) => Effect.Effect<void, TranscriptError>
 }
-
-const ownerOnly = 0o600
 
 /** Opens `file` for as long as the Scope lasts. It is made where it is not there, for its owner only; else it grows. */
 export const open: (file: string) => Effect.Effect<Transcript, TranscriptError, FileSystem.FileSystem | Scope.Scope> =
@@ -33,7 +32,7 @@ export const open: (file: string) => Effect.Effect<Transcript, TranscriptError, 
         // To open it would wait for who reads it.
         return yield* cannot("it is a pipe, name a file")
     }
-    const opened = yield* Effect.mapError(fs.open(file, { flag: "a", mode: ownerOnly }), failed)
+    const opened = yield* Effect.mapError(fs.open(file, { flag: "a", mode: OwnerOnly.file }), failed)
     // One at a time and to the end, so that no line is in another.
     const writing = yield* Effect.makeSemaphore(1)
     return {

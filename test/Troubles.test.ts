@@ -6,7 +6,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Subscribable from "effect/Subscribable"
 import * as TestClock from "effect/TestClock"
-import * as Presence from "../src/client/Presence.js"
+import type * as Presence from "../src/client/Presence.js"
+import * as Troubles from "../src/client/terminal/Troubles.js"
 import * as Fernet from "../src/domain/Fernet.js"
 import * as Keys from "../src/domain/Keys.js"
 import * as Log from "../src/server/Log.js"
@@ -29,7 +30,7 @@ describe("what a user is told of the connection", () => {
   const told = (...statuses: ReadonlyArray<Presence.Status>) => {
     const all = statuses.flatMap((status) => [connecting, status])
     const status = Subscribable.make({ get: Effect.succeed(online), changes: Stream.fromIterable(all) })
-    return Effect.map(Stream.runCollect(Presence.troubles({ status })), (troubles) =>
+    return Effect.map(Stream.runCollect(Troubles.of({ status })), (troubles) =>
       Array.from(troubles, (trouble) => (trouble._tag === "Lost" ? "lost" : trouble.message))
     )
   }
@@ -76,10 +77,8 @@ describe("a client whose key the server does not take any more", () => {
       const log = yield* Effect.provide(Log.Log, Log.layerMemory())
       const first = yield* network.serve(log)
       const ada = yield* Room.join("ada")
-      const troubles: Array<Presence.Trouble> = []
-      yield* Effect.fork(
-        Stream.runForEach(Presence.troubles(ada), (trouble) => Effect.sync(() => troubles.push(trouble)))
-      )
+      const troubles: Array<Troubles.Trouble> = []
+      yield* Effect.fork(Stream.runForEach(Troubles.of(ada), (trouble) => Effect.sync(() => troubles.push(trouble))))
       const until = (isSo: (status: Presence.Status) => boolean): Effect.Effect<Presence.Status> =>
         Effect.gen(function* () {
           yield* Room.settle
