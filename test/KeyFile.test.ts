@@ -109,6 +109,36 @@ describe("making a key file", () => {
     }).pipe(Effect.provide(NodeFileSystem.layer))
   )
 
+  it.scoped.each([{ force: false }, { force: true }])(
+    "its name is synced when it has it, as its bytes are: %o",
+    (options) =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const folder = yield* directory
+        const synced: Array<string> = []
+        const recording: FileSystem.FileSystem = {
+          ...fs,
+          open: (path, ...rest) =>
+            Effect.map(fs.open(path, ...rest), (opened) =>
+              Object.create(opened, {
+                sync: {
+                  get: () =>
+                    Effect.tap(Effect.zipRight(opened.sync, fs.readDirectory(folder)), (names) =>
+                      synced.push(path === folder ? `folder of ${names}` : "file")
+                    )
+                }
+              })
+            )
+        }
+        yield* Effect.provideService(
+          KeyFile.create(`${folder}/secret.key`, newKeys, options),
+          FileSystem.FileSystem,
+          recording
+        )
+        expect(synced).toEqual(["file", "folder of secret.key"])
+      }).pipe(Effect.provide(NodeFileSystem.layer))
+  )
+
   it.scoped("where it cannot be put, no temporary file with a key stays behind", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem

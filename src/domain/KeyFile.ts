@@ -101,6 +101,7 @@ export const create = Effect.fn("KeyFile.create")(function* (
     yield* Effect.onError(fs.rename(temporary, path), () => Effect.ignore(fs.remove(temporary)))
   })
   yield* (options?.force === true ? replace : write(path)).pipe(
+    Effect.tap(Directory.sync(fs, NodePath.dirname(path))),
     Effect.mapError((error) =>
       error._tag === "SystemError" && error.reason === "AlreadyExists"
         ? new Keys.KeyError({
