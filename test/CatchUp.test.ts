@@ -65,6 +65,7 @@ const caughtUp = (log: Log.Log["Type"], aside: Effect.Effect<void>, transport: P
       address: "sink",
       network: undefined,
       stalledAt: undefined,
+      isGone: false,
       unsent: 0,
       traffic: { received: 0, written: 0 },
       lines: Stream.never,
@@ -143,6 +144,26 @@ describe("who catches up", () => {
       // Welcome goes with the first of them.
       expect(Math.max(...fast)).toBeLessThanOrEqual(5)
       expect(fast.length).toBeGreaterThan(20)
+    })
+  )
+
+  it.live("has no more read for it than it is written, roughly, however long the texts are", () =>
+    Effect.gen(function* () {
+      const { grow, log } = yield* growing(20_000)
+      yield* grow(300)
+      let read = 0
+      const counting: Log.Log["Type"] = {
+        ...log,
+        read: (after, limit, bytes) =>
+          Effect.tap(log.read(after, limit, bytes), (events) =>
+            Effect.sync(() => {
+              read += events.length
+            })
+          )
+      }
+      const link = yield* caughtUp(counting, Effect.yieldNow(), {})
+      expect(link.last).toBe(300)
+      expect(read).toBeLessThan(600)
     })
   )
 })

@@ -22,6 +22,7 @@ const from = (network: string | undefined) => {
     address: `${network}:1`,
     network,
     stalledAt: undefined,
+    isGone: false,
     unsent: 0,
     traffic: { received: 0, written: 0 },
     lines: Stream.never,

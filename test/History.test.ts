@@ -177,7 +177,7 @@ describe("an answer", () => {
   /** A link of a session that is in the room, which notes what is written to it. */
   const written = (drained: Effect.Effect<void> = Effect.void) => {
     const told: Array<Protocol.ServerMessage> = []
-    const transport = { address: "sink", write: () => 0, stopReading: () => {}, drained }
+    const transport = { address: "sink", isGone: false, write: () => 0, stopReading: () => {}, drained }
     const writer = {
       lines: (messages: ReadonlyArray<Protocol.ServerMessage>) => {
         told.push(...messages)
@@ -194,7 +194,7 @@ describe("an answer", () => {
     )
     link.welcome()
     told.length = 0
-    return { link, told }
+    return { link, told, transport }
   }
   const filled = (count: number) =>
     Effect.tap(Log.Log, (log) => {
@@ -225,6 +225,46 @@ describe("an answer", () => {
       yield* Deferred.succeed(turns[1] ?? expect.unreachable(), undefined)
       yield* Fiber.join(answering)
       expect(told.map(({ _tag }) => _tag)).toEqual(["History", "Bye"])
+    }).pipe(Effect.provide(Log.layerMemory()))
+  )
+
+  it.effect("is written no further to who has gone, which nothing else tells", () =>
+    Effect.gen(function* () {
+      yield* filled(1000)
+      const { link, told, transport } = written()
+      let turns = 0
+      const aside = Effect.sync(() => {
+        turns += 1
+        if (turns === 3) transport.isGone = true
+      })
+      yield* Effect.provideService(History.answer(link, ask), EventLoop, { turn: Effect.void, aside })
+      expect([turns, told.length]).toEqual([3, 2])
+    }).pipe(Effect.provide(Log.layerMemory()))
+  )
+
+  it.effect("has no more read for it than is written, roughly, however long the texts are", () =>
+    Effect.gen(function* () {
+      const log = yield* Log.Log
+      const text = "x".repeat(30_000)
+      const long = Arr.makeBy(
+        500,
+        (i): Protocol.Event => ({ _tag: "Notice", seq: Protocol.Seq.make(i + 1), at: 0, text })
+      )
+      yield* log.append(long, [])
+      const { link, told } = written()
+      let read = 0
+      const counting: Log.Log["Type"] = {
+        ...log,
+        read: (after, limit, bytes) =>
+          Effect.tap(log.read(after, limit, bytes), (events) =>
+            Effect.sync(() => {
+              read += events.length
+            })
+          )
+      }
+      yield* Effect.provideService(History.answer(link, { ...ask, before: Protocol.Seq.make(501) }), Log.Log, counting)
+      expect(told.flatMap((message) => (message._tag === "History" ? message.events : [])).length).toBe(500)
+      expect(read).toBeLessThan(1000)
     }).pipe(Effect.provide(Log.layerMemory()))
   )
 

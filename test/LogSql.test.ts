@@ -242,6 +242,41 @@ describe("a log in a database", () => {
     })
   )
 
+  it.scoped("asks its store for one read at a time: what is said waits for no more than that", () =>
+    Effect.gen(function* () {
+      const file = yield* written
+      let now = 0
+      let most = 0
+      const store = Effect.map(Store, (store) => ({
+        ...store,
+        rows: (after: Protocol.Position, limit: number) =>
+          Effect.acquireUseRelease(
+            Effect.sync(() => {
+              now += 1
+              most = Math.max(most, now)
+            }),
+            () => Effect.zipRight(Effect.yieldNow(), store.rows(after, limit)),
+            () =>
+              Effect.sync(() => {
+                now -= 1
+              })
+          )
+      }))
+      const log = yield* Layer.build(
+        SealedLog.layer({ keys: serverKeys, recent: { events: 10, bytes: 1_000_000 } }).pipe(
+          Layer.provide(Layer.effect(Store, store)),
+          Layer.provide(SqlStore.layer({ file })),
+          Layer.provide(Layer.merge(Fernet.layer, NodeContext.layer))
+        )
+      ).pipe(Effect.map((context) => Context.get(context, Log)))
+      const read = yield* Effect.forEach(Arr.range(1, 20), (from) => log.read(position(from), 100), {
+        concurrency: "unbounded"
+      })
+      expect(read.map(seqs)).toEqual(Arr.range(1, 20).map((from) => Arr.range(from + 1, from + 100)))
+      expect(most).toBe(1)
+    })
+  )
+
   it.scoped("takes an empty file", () =>
     Effect.gen(function* () {
       const file = yield* fileIn()

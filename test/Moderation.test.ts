@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as HashMap from "effect/HashMap"
+import * as Protocol from "../src/domain/Protocol.js"
 import * as Moderation from "../src/server/Moderation.js"
 import * as RoomState from "../src/server/RoomState.js"
 import {
@@ -17,6 +18,7 @@ import {
   type State,
   say
 } from "./utils/Decisions.js"
+import { membership } from "./utils/LogSuite.js"
 
 const kick = (who: string) => act(Moderation.kick(who))
 const ban = (who: string, ticketOnly = false) => act(Moderation.ban(who, ticketOnly))
@@ -238,5 +240,41 @@ describe("a ban", () => {
     const { state } = run(three, ban("ada", true), enter(4, "eve", "ada"), ban("ada", true))
     expect(run(state, unban("ada")).reasons[0]).toContain("ada (@1), ada (@5)")
     expect(run(state, unban("@5"), unban("аdа")).outcomes).toMatchObject([{ member: 5 }, { member: 1 }])
+  })
+})
+
+describe("among very many who ever were here", () => {
+  /** A thousand who have left before ada came, and how often anybody looks at one of them. */
+  const crowd = () => {
+    let looks = 0
+    const members = Arr.makeBy(
+      1000,
+      (i) =>
+        new Proxy(membership(i + 1, 0, false), {
+          get: (target, name) => {
+            looks += 1
+            return Reflect.get(target, name)
+          }
+        })
+    )
+    const state = run(
+      RoomState.make<Link>(Protocol.Position.make(1000), members, 0),
+      enter(1, "ada"),
+      enter(2, "bob")
+    ).state
+    looks = 0
+    return { state, looks: () => looks }
+  }
+
+  it("a kick, a ban of who is here, its end and the list of bans look at none of them", () => {
+    const { looks, state } = crowd()
+    const { outcomes, state: after } = run(state, kick("ada"), ban("bob"))
+    expect(outcomes.map(({ _tag }) => _tag)).toEqual(["Kicked", "Banned"])
+    expect(Moderation.bans(after).map(({ nick }) => nick)).toEqual(["bob"])
+    expect(run(after, unban("bob")).outcomes.map(({ _tag }) => _tag)).toEqual(["Unbanned"])
+    expect(looks()).toBe(0)
+    // Who has left has to be looked for.
+    expect(run(after, ban("member-7")).outcomes.map(({ _tag }) => _tag)).toEqual(["Banned"])
+    expect(looks()).toBeGreaterThan(0)
   })
 })

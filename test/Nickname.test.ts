@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as fc from "effect/FastCheck"
 import * as Nickname from "../src/domain/Nickname.js"
@@ -8,6 +8,21 @@ import * as Skeleton from "../src/domain/Skeleton.js"
 const parsed = (text: string): string => Either.getOrElse(Nickname.parse(text), () => "refused")
 
 describe("a nick", () => {
+  it("that is far too long is refused before anything is made of it that takes long", () => {
+    const normalize = vi.spyOn(String.prototype, "normalize")
+    try {
+      // A quarter of a second of work.
+      const marks = `a${"\u0301\u0323".repeat(12_000)}`
+      expect(parsed(marks)).toBe("refused")
+      expect(Nickname.is(marks)).toBe(false)
+      // A client shows what a server calls somebody, whatever that is.
+      expect(Nickname.fold(marks)).toBe(marks)
+      expect(normalize).not.toHaveBeenCalled()
+    } finally {
+      normalize.mockRestore()
+    }
+  })
+
   it.each([
     "ada",
     "Zoë",
@@ -31,6 +46,7 @@ describe("a nick", () => {
     ["a ligature", "ﬁona", "fiona"],
     ["a superscript digit", "x²", "x2"],
     ["a Roman numeral", "Ⅷ", "VIII"],
+    ["four code points for each of 32", "\u03b1\u0313\u0300\u0345".repeat(32), "\u1f82".repeat(32)],
     ["33 code points that compose to 32", `${"x".repeat(31)}e\u0301`, `${"x".repeat(31)}é`]
   ])("is brought to NFKC: %s", (_, text, nick) => {
     expect(parsed(text)).toBe(nick)

@@ -8,6 +8,7 @@ export const make = (onWrite: () => void): Transport => ({
   address: "sink",
   network: undefined,
   stalledAt: undefined,
+  isGone: false,
   unsent: 0,
   traffic: { received: 0, written: 0 },
   lines: Stream.never,

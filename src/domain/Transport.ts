@@ -41,6 +41,8 @@ export interface Transport {
   readonly stalledAt: number | undefined
   /** Bytes that wait to be sent, as the last {@link write} returned them, less what was sent since. Cheap to ask. */
   readonly unsent: number
+  /** Whether it has ended, as far as is known here: nothing that is written reaches the other side any more. */
+  readonly isGone: boolean
   /** What has gone over it so far, also when it has ended. To be asked seldom. */
   readonly traffic: Traffic
   /**
@@ -93,7 +95,7 @@ export class Dialer extends Context.Tag("fernet-chat/Dialer")<
 export interface Pipe
   extends Pick<
     Transport,
-    "address" | "network" | "stalledAt" | "unsent" | "traffic" | "write" | "drained" | "end" | "stopReading"
+    "address" | "network" | "stalledAt" | "unsent" | "isGone" | "traffic" | "write" | "drained" | "end" | "stopReading"
   > {
   /** The next bytes that came; none at the end of the stream. */
   readonly read: Effect.Effect<Uint8Array | undefined, TransportError>
@@ -121,6 +123,10 @@ class Framed implements Transport {
 
   get unsent(): number {
     return this.pipe.unsent
+  }
+
+  get isGone(): boolean {
+    return this.pipe.isGone
   }
 
   get traffic(): Traffic {

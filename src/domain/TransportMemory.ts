@@ -70,6 +70,11 @@ class Way {
     return this.size
   }
 
+  /** Whether nobody will take what is written to it. */
+  get isBroken(): boolean {
+    return this.state === "broken"
+  }
+
   /** What was written to it and what was taken from it, in all. */
   get written(): number {
     return this.total
@@ -109,6 +114,9 @@ const side = (address: string, incoming: Way, outgoing: Way): Effect.Effect<Tran
         },
         get unsent() {
           return outgoing.unsent
+        },
+        get isGone() {
+          return outgoing.isBroken
         },
         get traffic() {
           return { received: incoming.received, written: outgoing.written }

@@ -74,6 +74,10 @@ class TcpPipe implements Transport.Pipe {
     return this.socket.writableLength
   }
 
+  get isGone(): boolean {
+    return this.socket.destroyed
+  }
+
   get traffic(): Transport.Traffic {
     return { received: this.socket.bytesRead, written: this.socket.bytesWritten }
   }

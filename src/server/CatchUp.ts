@@ -20,6 +20,9 @@ const pageSize = 256
 const framesAtOnce = 4
 const enough = 128 * 1024
 
+/** No more is read than those frames can hold: to read and open what is not written costs as much as what is. */
+const pageBytes = framesAtOnce * Wire.maxPlaintext
+
 /**
  * Writes the log to a client from where it stands, a page at a time, until the Room can make it live. It reads when its
  * turn has come and not before: in a crowd a page that was read earlier would be far from the head when it is written.
@@ -35,7 +38,8 @@ const follow = Effect.fnUntraced(function* (link: Downlink) {
     link.welcome()
     if (!link.isWelcomed) return
     const { farewell, last } = link
-    const events = yield* log.read(last, pageSize)
+    const head = yield* log.head
+    const events = yield* log.read(last, pageSize, pageBytes)
     // The Room has written to it meanwhile, as it does for who leaves: the rest is read anew.
     if (link.last !== last) continue
     if (Arr.isNonEmptyReadonlyArray(events)) {
@@ -45,7 +49,7 @@ const follow = Effect.fnUntraced(function* (link: Downlink) {
       const isAll = pages.slice(0, framesAtOnce).every((page) => link.events(page) <= enough)
       if (!isAll || pages.length > framesAtOnce) continue
     }
-    if (events.length === pageSize) continue
+    if (link.last < head) continue
     if (farewell !== undefined) return link.bye(farewell)
     // What has come since then is for the Room to write.
     if (link.farewell === undefined) {

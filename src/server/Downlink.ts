@@ -210,6 +210,11 @@ export class Downlink {
     return this.transport.drained
   }
 
+  /** Whether the connection has ended, so that what is written here goes nowhere. */
+  get isGone(): boolean {
+    return this.transport.isGone
+  }
+
   /** The client's address, for log lines. */
   get address(): string {
     return this.transport.address

@@ -16,6 +16,9 @@ const eventsAtOnce = 64
 const framesAtOnce = 4
 const enough = 128 * 1024
 
+/** No more is read than those frames can hold. */
+const bytesAtOnce = framesAtOnce * Wire.maxPlaintext
+
 const write = Effect.fnUntraced(function* (link: Downlink, { before, limit }: Protocol.Fetch) {
   const log = yield* Log
   const { aside } = yield* EventLoop
@@ -26,8 +29,9 @@ const write = Effect.fnUntraced(function* (link: Downlink, { before, limit }: Pr
   while (after < end - 1) {
     yield* Effect.raceFirst(link.drained, link.closed)
     yield* aside
-    if (!link.isWelcomed) return
-    const found = yield* log.read(after, Math.min(end - 1 - after, eventsAtOnce))
+    // Whoever has gone is not seen to go while this is written, for nothing is read meanwhile.
+    if (!link.isWelcomed || link.isGone) return
+    const found = yield* log.read(after, Math.min(end - 1 - after, eventsAtOnce), bytesAtOnce)
     // The log has dropped what it should read next: it has been too slow for it.
     if (hasBegun && found[0]?.seq !== after + 1) return link.bye("slow")
     const events = Arr.takeWhile(found, ({ seq }) => seq < end)

@@ -54,9 +54,13 @@ export class Log extends Context.Tag("fernet-chat/Log")<
     ) => Effect.Effect<void, LogError>
     /**
      * Events in order from `after + 1` on, or from the oldest there is when that is later: at least one unless there is
-     * none, at most `limit`.
+     * none, at most `limit`, and no more once they hold `bytes`, roughly, so that nothing is read that is not wanted.
      */
-    readonly read: (after: Protocol.Position, limit: number) => Effect.Effect<ReadonlyArray<Protocol.Event>, LogError>
+    readonly read: (
+      after: Protocol.Position,
+      limit: number,
+      bytes?: number
+    ) => Effect.Effect<ReadonlyArray<Protocol.Event>, LogError>
     /** All events from `after + 1` on, where memory holds every one of them: at least the newest, at most a bounded number. */
     readonly recent: (after: Protocol.Position) => Option.Option<ReadonlyArray<Protocol.Event>>
     /** Drops the oldest events up to the first that is not older than `before` (ms), roughly; never the newest, and no member. */
@@ -96,7 +100,7 @@ export const layerMemory = (options?: { readonly capacity?: number; readonly max
             }
             for (const member of changed) members.set(member.ticket, member)
           }),
-        read: (after, limit) => Effect.sync(() => events.read(after, limit)),
+        read: (after, limit, bytes) => Effect.sync(() => events.read(after, limit, bytes)),
         // What the log has dropped is not in it any more, wherever else it may be.
         recent: (after) => (after + 1 >= events.oldest ? recent.since(after) : Option.none()),
         trim: (before) => Effect.sync(() => events.forget((event) => event.at < before))

@@ -4,6 +4,7 @@
  */
 import * as Either from "effect/Either"
 import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import * as Admin from "../domain/Admin.js"
 import * as Nickname from "../domain/Nickname.js"
@@ -73,17 +74,21 @@ const numbered = <L>(state: RoomState.State<L>, who: string): Option.Option<Read
       )
     : Option.none()
 
-/** Those that `who` may mean: among who is here, and among who is not. */
+/** Those that `who` may mean: among who is here, and, where that is asked, among all who ever were. */
 const meant = <L>(state: RoomState.State<L>, who: string) => {
   const one = numbered(state, who)
   if (Option.isSome(one)) {
-    return { here: one.value.filter(({ here }) => here), gone: one.value.filter(({ here }) => !here) }
+    return { here: one.value.filter(({ here }) => here), gone: () => one.value.filter(({ here }) => !here) }
   }
   const nick = who.normalize("NFKC")
   const alike = lookingLike(state, nick)
   const known = called(nick, alike)
-  const gone = Array.from(HashMap.values(state.members)).filter(({ here }) => !here)
-  return { here: known.length > 0 ? known : alike, gone: called(nick, gone) }
+  const gone = () =>
+    called(
+      nick,
+      Array.from(HashMap.values(state.members)).filter(({ here }) => !here)
+    )
+  return { here: known.length > 0 ? known : alike, gone }
 }
 
 const decided = <L, A>(
@@ -110,7 +115,7 @@ export const kick =
     const [only, other] = here
     const found =
       only === undefined
-        ? gone.length > 0
+        ? gone().length > 0
           ? fail("absent", `"${who}" is not here any more, and can only be banned; ${whoIsHere(state)}`)
           : fail("unknown", `nobody here is called "${who}"; ${whoIsHere(state)}`)
         : other === undefined
@@ -128,11 +133,22 @@ const toBan = <L>(state: RoomState.State<L>, who: string): Either.Either<Members
   const { gone, here } = meant(state, who)
   const nick = who.normalize("NFKC")
   const isNamed = here.some((membership) => membership.nick === nick)
-  const rivals = isNamed ? [] : gone.filter((membership) => here.length === 0 || membership.nick === nick)
+  const rivals = isNamed ? [] : gone().filter((membership) => here.length === 0 || membership.nick === nick)
   const found = [...here, ...rivals]
   const [only, other] = found
   if (only === undefined) return fail("unknown", `nobody here is called "${who}", or was; ${whoIsHere(state)}`)
   return other === undefined ? Either.right(only) : ambiguous(who, found)
+}
+
+const barred = <L>(state: RoomState.State<L>): ReadonlyArray<Membership> =>
+  Array.from(state.banned)
+    .flatMap((member) => Option.toArray(HashMap.get(state.members, member)))
+    .sort((a, b) => a.member - b.member)
+
+/** The state in which those are banned, each as its membership says. */
+const withBans = <L>(state: RoomState.State<L>, banned: RoomState.State<L>["banned"]): RoomState.State<L> => {
+  const next = { ...state, banned }
+  return { ...next, barred: Members.barredNetworks(barred(next)) }
 }
 
 const hereFrom = <L>(state: RoomState.State<L>, network: string | undefined): ReadonlyArray<Protocol.Member> =>
@@ -155,15 +171,10 @@ export const ban =
       const out = membership.here
         ? RoomState.putOut(state, banned, "banned", at)
         : RoomState.decided({ ...state, members: HashMap.set(state.members, member, banned) }, [], [], [member])
-      const after = { ...out.state, barred: Members.barredNetworks(HashMap.values(out.state.members)) }
+      const after = withBans(out.state, HashSet.add(out.state.banned, member))
       const others = Admin.some(hereFrom(after, network.network))
       return decided({ ...out, state: after }, Either.right({ _tag: "Banned", member, nick, ...network, others }))
     })
-
-const barred = <L>(state: RoomState.State<L>): ReadonlyArray<Membership> =>
-  Array.from(HashMap.values(state.members))
-    .filter(({ banned }) => banned !== undefined)
-    .sort((a, b) => a.member - b.member)
 
 /** Lifts the ban of a member, of who was called so last. */
 export const unban =
@@ -194,7 +205,7 @@ export const unban =
       const network = banned?.network === undefined ? {} : { network: banned.network }
       const still = all.filter((each) => each.member !== member && each.banned?.network === banned?.network)
       const others = Admin.some(network.network === undefined ? [] : still)
-      const after = { ...state, members, barred: Members.barredNetworks(HashMap.values(members)) }
+      const after = withBans({ ...state, members }, HashSet.remove(state.banned, member))
       return decided(
         RoomState.decided(after, [], [], [member]),
         Either.right({ _tag: "Unbanned", member, nick, ...network, others })

@@ -45,7 +45,7 @@ export const counted = (log: Log["Type"], clock: Clock.Clock): Log["Type"] => ({
   get members() {
     return log.members
   },
-  read: (after, limit) => log.read(after, limit),
+  read: (after, limit, bytes) => log.read(after, limit, bytes),
   recent: (after) => log.recent(after),
   trim: (before) => log.trim(before),
   append: (events, changed) =>

@@ -55,6 +55,8 @@ export interface State<L> {
   readonly away: HashMap.HashMap<Protocol.MemberId, number>
   /** The network that each member came from last, since the start of the server: in memory only, for who is banned later. */
   readonly networks: HashMap.HashMap<Protocol.MemberId, string>
+  /** Who is banned: the few for whom nobody need look through all who ever were here. */
+  readonly banned: HashSet.HashSet<Protocol.MemberId>
   /** The networks that bans bar. */
   readonly barred: HashSet.HashSet<string>
   /** Which nicks may be had. */
@@ -92,6 +94,7 @@ export const make = <L>(
     links: HashMap.empty(),
     away: HashMap.fromIterable(here.map(({ member }) => [member, at])),
     networks: HashMap.empty(),
+    banned: HashSet.fromIterable(memberships.flatMap(({ banned, member }) => (banned === undefined ? [] : [member]))),
     barred: Membership.barredNetworks(memberships),
     judge
   }

@@ -20,7 +20,7 @@ import { damaged, Log, LogError, recentBounds } from "./Log.js"
 import { Membership, type TicketHash } from "./Membership.js"
 import * as Resealing from "./Resealing.js"
 import { type MemberRow, type Row, Store } from "./Store.js"
-import { type Bounds, Tail } from "./Tail.js"
+import { type Bounds, sizeOf, Tail } from "./Tail.js"
 
 export interface Options {
   /**
@@ -198,6 +198,8 @@ const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", re
   }
 
   yield* Effect.forkScoped(Resealing.run({ keys: logKeys, name }))
+  // One at a time: the store does one thing after the other, and what is said does not wait behind a crowd that reads.
+  const reading = yield* Effect.makeSemaphore(1)
 
   return Log.of({
     id: store.id,
@@ -218,22 +220,28 @@ const make = Effect.fn("SealedLog.make")(function* ({ keys, name = "the log", re
         // Whoever is interrupted in between would not know what is kept.
         Effect.uninterruptible
       ),
-    read: Effect.fnUntraced(function* (after, limit) {
-      if (after + 1 >= tail.oldest) return tail.read(after, limit)
+    read: Effect.fnUntraced(function* (after, limit, bytes = Number.POSITIVE_INFINITY) {
+      if (after + 1 >= tail.oldest) return tail.read(after, limit, bytes)
       const found: Array<Protocol.Event> = []
+      let size = 0
       let rested = 0
-      while (found.length < limit) {
+      const isFull = () => found.length >= limit || size >= bytes
+      while (!isFull()) {
         const from = found.at(-1)?.seq ?? after
-        const rows = yield* readRows(from, Math.min(rowsAtOnce, limit - found.length))
+        const rows = yield* reading.withPermits(1)(readRows(from, Math.min(rowsAtOnce, limit - found.length)))
         // None, or what comes next was dropped meanwhile.
         if (rows[0] === undefined || (found.length > 0 && rows[0].first > from + 1)) break
         for (const row of rows) {
-          if (found.length >= limit) break
+          if (isFull()) break
           if (found.length >= rested + eventsAtOnce) {
             rested = found.length
             yield* aside
           }
-          for (const event of yield* openRow(row)) if (event.seq > from && found.length < limit) found.push(event)
+          for (const event of yield* openRow(row)) {
+            if (event.seq <= from || isFull()) continue
+            found.push(event)
+            size += sizeOf(event)
+          }
         }
       }
       return found

@@ -10,7 +10,7 @@ export interface Bounds {
 }
 
 /** Bytes that an event may be taken to hold: its seal or text, and a little for the rest. */
-const sizeOf = (event: Protocol.Event): number => {
+export const sizeOf = (event: Protocol.Event): number => {
   switch (event._tag) {
     case "Chat":
       return 200 + event.sealed.length
@@ -74,10 +74,21 @@ export class Tail {
     if (count > 0) this.events.splice(0, count)
   }
 
-  /** At most `limit` events from `after + 1` on, or from the oldest held when that is later. */
-  read(after: Protocol.Position, limit = Number.POSITIVE_INFINITY): ReadonlyArray<Protocol.Event> {
+  /** At most `limit` events from `after + 1` on, or from the oldest held when that is later; up to where they hold `bytes`. */
+  read(
+    after: Protocol.Position,
+    limit = Number.POSITIVE_INFINITY,
+    bytes = Number.POSITIVE_INFINITY
+  ): ReadonlyArray<Protocol.Event> {
     const from = Math.max(after + 1 - this.oldest, 0)
-    return this.events.slice(from, from + limit)
+    const events = this.events.slice(from, from + limit)
+    if (bytes === Number.POSITIVE_INFINITY) return events
+    let size = 0
+    const full = events.findIndex((event) => {
+      size += sizeOf(event)
+      return size >= bytes
+    })
+    return full === -1 ? events : events.slice(0, full + 1)
   }
 
   /** All events from `after + 1` on, where none of them is forgotten. */

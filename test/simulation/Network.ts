@@ -116,6 +116,10 @@ class Way {
     return this.unsent.size > 0 ? this.moved : undefined
   }
 
+  get isBroken(): boolean {
+    return this.writer === "broken"
+  }
+
   /** Nothing more will be written; the end follows what was. */
   finish(): void {
     if (this.writer === "open") this.writer = "ended"
@@ -283,6 +287,9 @@ class End {
       },
       get unsent() {
         return outgoing.waiting
+      },
+      get isGone() {
+        return outgoing.isBroken
       },
       get traffic() {
         return { received: incoming.taken, written: outgoing.written }

@@ -33,6 +33,10 @@ class Pipe implements Transport.Pipe {
     return this.socket.writableLength
   }
 
+  get isGone(): boolean {
+    return this.socket.destroyed
+  }
+
   get read(): Transport.Pipe["read"] {
     return Effect.async((resume) => {
       this.reader = resume

@@ -188,6 +188,19 @@ export const logSuite = (
         expect(seqs(yield* log.read(position(33), 4))).toEqual([34, 35, 36, 37])
       }))
 
+    test("reads no more than is wanted, in bytes, but something", (log) =>
+      Effect.gen(function* () {
+        const batch = chats(1, 60, 32_000)
+        yield* log.append(batch, [])
+        expect(seqs(yield* log.read(position(10), 40, 100_000))).toEqual([11, 12, 13, 14])
+        expect(seqs(yield* log.read(position(10), 40, 1))).toEqual([11])
+        // Also of what is not in memory any more.
+        yield* log.append(chats(61, 3000), [])
+        expect(seqs(yield* log.read(position(10), 40, 100_000))).toEqual([11, 12, 13, 14])
+        expect(seqs(yield* log.read(position(10), 40, 1))).toEqual([11])
+        expect(seqs(yield* log.read(position(10), 2, 100_000))).toEqual([11, 12])
+      }))
+
     test("remembers each member as it was last", (log) =>
       Effect.gen(function* () {
         yield* log.append(notices(1, 2), [membership(1), membership(2)])
