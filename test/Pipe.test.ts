@@ -332,6 +332,22 @@ describe("what chat c writes", () => {
     patience
   )
 
+  it.scopedLive.skipIf(process.platform !== "linux")(
+    "cannot be written, or is read by nobody, when all else is done: it ends as it would before",
+    () =>
+      Effect.gen(function* () {
+        const { shell } = yield* chat
+        for (const command of ["--help", "admin names"]) {
+          const { code, stderr } = yield* shell(`$chat ${command} > /dev/full`)
+          expect(code).toBe(1)
+          expect(stderr).toMatch(/^chat: cannot write to standard output: [^\n]*\n$/)
+          const unread = yield* shell(`{ $chat ${command}; echo "code $?" >&2; } | :`)
+          expect(unread.stderr).toBe("code 0\n")
+        }
+      }),
+    patience
+  )
+
   it.scopedLive(
     "is kept in a transcript, for its owner only",
     () =>

@@ -53,12 +53,16 @@ const edgeConsole = (console: Console.Console, edit: (printed: string) => string
 })
 
 let isBroken = false
+/** What the command exits with, once it is done and only what it has printed has yet to be taken. */
+let done: number | undefined
 const onBroken = (error: NodeJS.ErrnoException) => {
   if (isBroken) return
   // Whatever it is, leave in good order, once. Where nobody reads any more there is nothing to say.
   isBroken = true
   if (error.code !== "EPIPE") Effect.runSync(report(`cannot write to standard output: ${error.message}`))
   interruption.exitCode = error.code === "EPIPE" ? 0 : 1
+  // A command that is done takes no signal any more: one would end it as if it had been killed.
+  if (done !== undefined) process.exit(done === 0 ? interruption.exitCode : done)
   process.kill(process.pid, "SIGTERM")
 }
 
@@ -105,7 +109,9 @@ export const run = (
       disablePrettyLogger: true,
       teardown: (exit, onExit) => {
         const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
-        flush(!isInterrupted, () => onExit(exitCode(exit)))
+        const code = exitCode(exit)
+        done = code
+        flush(!isInterrupted, () => onExit(code))
       }
     })
   )
