@@ -22,9 +22,15 @@ import { interruption, report } from "./Process.js"
 
 const { stdout } = process
 
-/** Errors of usage come as a document with colours: one line of it is enough. */
+/**
+ * Errors of usage come as a document with colours: one line of it is enough. An option whose value is missing is called
+ * unknown there, as one that there is none of.
+ */
 const usage = (error: ValidationError.ValidationError): string =>
-  stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).replace(/\s+/g, " ").trim()
+  stripVTControlCharacters(HelpDoc.toAnsiText(error.error))
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(/^Received unknown argument: '(-[^']*)'$/, "$1: no such option, or its value is missing")
 
 const reportCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (Cause.isInterruptedOnly(cause)) return Effect.void
