@@ -142,6 +142,11 @@ describe("chat backup", () => {
       expect(yield* fails("no/copy.db")).toBe("chat: cannot make the copy no/copy.db: there is no such directory\n")
       expect(yield* fails("--db", "none.db", "copy.db")).toContain("none.db: it is not there. Name another with --db")
       expect(yield* fails("--db", "other.db", "copy.db")).toContain("other.db is not a log")
+      expect(yield* Command.run(["backup", "-"], { cwd })).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: "chat: a copy is not printed: name a file for it\n"
+      })
       expect(filesOf(cwd)).toEqual(before)
       expect(readFileSync(join(cwd, "mine"), "utf8")).toBe("mine")
       server.kill("SIGTERM")

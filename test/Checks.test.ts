@@ -167,6 +167,8 @@ describe("of the socket", () => {
   it.each<[string, Checks.Socket, Checks.Result, string]>([
     ["nobody", { _tag: "Nobody" }, "ok", "none runs here"],
     ["another's", { _tag: "Unreachable", message: "another user's" }, "warn", "another user's"],
+    ["none to be, as asked", { _tag: "Unusable", reason: "a reason", isNamed: true }, "fail", "a reason. Name another"],
+    ["none to be", { _tag: "Unusable", reason: "a reason", isNamed: false }, "warn", "chat s cannot make the socket"],
     ["a server", { _tag: "Answered", stats, version: "1.0.0" }, "ok", "up for 1 minute 0 seconds, with 3 here"],
     ["an older server", { _tag: "Answered", stats, version: "1.1.0" }, "warn", "it is 1.0.0, and this 1.1.0"],
     ["a stuck one", { _tag: "Answered", stats: { ...stats, taking: false }, version: "1.0.0" }, "fail", "takes nothing"]

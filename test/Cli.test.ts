@@ -457,6 +457,10 @@ describe("what cannot be done is said in one line, with what to do", () => {
         expect([args, code]).toEqual([args, 2])
         expect(line).toMatch(/\(chat --help shows how\)$/)
       }
+      for (const option of ["--metrics", "--bogus"]) {
+        const { line } = failure(yield* Command.run(["s", option], { cwd }))
+        expect(line).toBe(`${option}: no such option, or its value is missing (chat --help shows how)`)
+      }
       for (const CHAT_PORT of ["99999", "abc", "1.5"]) {
         const { code, line } = failure(yield* Command.run(["s"], { cwd, env: { CHAT_PORT } }))
         expect([CHAT_PORT, code]).toEqual([CHAT_PORT, 2])

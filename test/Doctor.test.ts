@@ -176,6 +176,38 @@ describe("chat doctor", () => {
   )
 
   it.scopedLive(
+    "finds a socket that no server could make, and state that no client could keep",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* Command.directory
+        yield* Command.run(["keygen"], { cwd })
+        writeFileSync(join(cwd, "chat.sock"), "")
+        expect(yield* look(cwd)).toMatchObject({
+          code: 0,
+          socket:
+            "warn chat s cannot make the socket chat.sock: there is something else of that name. Name another file with --socket"
+        })
+        for (const [socket, reason] of [
+          ["secret.key", "there is something else of that name"],
+          ["nowhere/chat.sock", "there is no such directory, or you may not write in it"]
+        ] as const) {
+          expect(yield* look(cwd, "--socket", socket)).toMatchObject({
+            code: 1,
+            socket: `fail chat s cannot make the socket ${socket}: ${reason}. Name another file with --socket`
+          })
+          // As it says.
+          const serving = yield* Command.run(["s", "--port", "0", "--ephemeral", "--socket", socket], { cwd })
+          expect(serving).toMatchObject({ code: 1, stdout: "" })
+        }
+        const env = { XDG_STATE_HOME: join(cwd, "secret.key") }
+        const { code, stdout } = yield* Command.run(["doctor", "--port", "0"], { cwd, env })
+        expect(code).toBe(1)
+        expect(stdout).toMatch(/^fail {2}state .* is not there, and you may not make it: /m)
+      }),
+    patience
+  )
+
+  it.scopedLive(
     "finds a log that another process has, that was cut off, is damaged, or no log at all",
     () =>
       Effect.gen(function* () {

@@ -332,6 +332,22 @@ describe("what chat c writes", () => {
     patience
   )
 
+  it.scopedLive.skipIf(process.platform !== "linux")(
+    "cannot be written, or is read by nobody, when all else is done: it ends as it would before",
+    () =>
+      Effect.gen(function* () {
+        const { shell } = yield* chat
+        for (const command of ["--help", "admin names"]) {
+          const { code, stderr } = yield* shell(`$chat ${command} > /dev/full`)
+          expect(code).toBe(1)
+          expect(stderr).toMatch(/^chat: cannot write to standard output: [^\n]*\n$/)
+          const unread = yield* shell(`{ $chat ${command}; echo "code $?" >&2; } | :`)
+          expect(unread.stderr).toBe("code 0\n")
+        }
+      }),
+    patience
+  )
+
   it.scopedLive(
     "is kept in a transcript, for its owner only",
     () =>
@@ -370,7 +386,7 @@ describe("chat --completions", () => {
   }
 
   it.scopedLive.skipIf(!bash)(
-    "complete commands, options and files in bash",
+    "complete commands, options, their values and files in bash",
     () =>
       Effect.gen(function* () {
         const cwd = yield* Command.directory
@@ -380,12 +396,16 @@ describe("chat --completions", () => {
         expect(complete(cwd, "chat", "admin", "un")).toEqual(["unban"])
         expect(complete(cwd, "chat", "admin", "ban", "--t")).toEqual(["--ticket-only"])
         expect(complete(cwd, "chat", "c", "--key-file", "ro")).toEqual(["room.key"])
+        expect(complete(cwd, "chat", "s", "--log-format", "")).toEqual(["pretty", "json", "logfmt"])
+        expect(complete(cwd, "chat", "doctor", "--log-level", "t")).toEqual(["trace"])
+        expect(complete(cwd, "chat", "--completions", "")).toEqual(["bash", "zsh", "fish"])
+        expect(complete(cwd, "chat", "server", "--log-format", "l")).toEqual(["logfmt"])
       }),
     patience
   )
 
   it.scopedLive(
-    "offer files in zsh and fish where an option names one, and nothing elsewhere",
+    "offer files in zsh and fish where an option names one, the formats of the log, and nothing elsewhere",
     () =>
       Effect.gen(function* () {
         const cwd = yield* Command.directory
@@ -401,6 +421,8 @@ describe("chat --completions", () => {
           expect(fish).toMatch(new RegExp(`^complete -c chat -n "[^"]* ${command}" .*-l ${option} -r -F `, "m"))
           expect(zsh).toMatch(new RegExp(`^ *'--${option}\\[.*\\]:file:_files' `, "m"))
         }
+        expect(fish).toMatch(/ -l log-format -r -f -a "pretty json logfmt" -d /)
+        expect(zsh).toMatch(/^ *'--log-format\[.*\]:format:\(pretty json logfmt\)' \\$/m)
         expect(fish).toMatch(/ -l nick -r -f /)
         expect(zsh).not.toMatch(/--nick\[.*_files/)
       }),

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as SqlBackup from "../server/SqlBackup.js"
 import * as Database from "./Database.js"
+import { UsageError } from "./Failure.js"
 import * as KeySource from "./KeySource.js"
 
 export interface BackupOptions {
@@ -16,6 +17,8 @@ export interface BackupOptions {
 }
 
 export const backup = Effect.fn("backup")(function* ({ db, file, keyFile }: BackupOptions) {
+  // Elsewhere that is standard output, as who types it expects: it would be a file of that name.
+  if (file === "-") return yield* new UsageError({ message: "a copy is not printed: name a file for it" })
   const from = yield* Database.find(db, yield* KeySource.find(keyFile))
   const { bytes, head, members, oldest } = yield* SqlBackup.copy(from, file)
   const events = head === null ? "no events" : `events ${oldest} to ${head}`

@@ -184,6 +184,8 @@ export const database = (file: string, found: Database, { bytes, free }: Disk, i
 export type Socket =
   | { readonly _tag: "Answered"; readonly stats: Admin.Stats; readonly version: string }
   | { readonly _tag: "Nobody" }
+  /** Nobody answers, nor could a server that is started: `isNamed` where it then does not start. */
+  | { readonly _tag: "Unusable"; readonly reason: string; readonly isNamed: boolean }
   | { readonly _tag: "Unreachable"; readonly message: string }
 
 /** `isElsewhere` as for {@link database}. */
@@ -194,6 +196,11 @@ export const socket = (path: string, found: Socket, isElsewhere = false): Findin
       return isElsewhere
         ? of("warn", `no server answers at ${path}, but one runs here: name its socket with --socket`)
         : of("ok", `no server answers at ${path}: none runs here`)
+    case "Unusable":
+      return of(
+        found.isNamed ? "fail" : "warn",
+        `chat s cannot make the socket ${path}: ${found.reason}. Name another file with --socket`
+      )
     case "Unreachable":
       return of("warn", `chat admin reaches no server at ${path}: ${found.message}`)
     case "Answered": {

@@ -2,7 +2,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import packageJson from "../../package.json" with { type: "json" }
 import type { Address } from "../domain/Address.js"
 import * as Keys from "../domain/Keys.js"
@@ -35,15 +35,21 @@ const nameOf = (source: KeySource.KeySource): string => {
   }
 }
 
-/** The server at the operator's socket. */
-const ask = (options: DoctorOptions) =>
-  Effect.match(Admin.ask(options, { _tag: "AskStats" }, "Stats"), {
-    onSuccess: (stats): Checks.Socket => ({ _tag: "Answered", stats, version: packageJson.version }),
-    onFailure: (error): Checks.Socket =>
-      "reason" in error && error.reason === "refused"
-        ? { _tag: "Nobody" }
-        : { _tag: "Unreachable", message: error.message }
-  })
+/** The server at the operator's socket; where there is none, whether there could be. */
+const ask = Effect.fnUntraced(function* (options: DoctorOptions, path: string) {
+  const asked = yield* Effect.either(Admin.ask(options, { _tag: "AskStats" }, "Stats"))
+  if (Either.isRight(asked)) {
+    return { _tag: "Answered", stats: asked.right, version: packageJson.version } satisfies Checks.Socket
+  }
+  const error = asked.left
+  if (!("reason" in error && error.reason === "refused")) {
+    return { _tag: "Unreachable", message: error.message } satisfies Checks.Socket
+  }
+  const reason = yield* Facts.obstacle(path)
+  return reason === undefined
+    ? ({ _tag: "Nobody" } satisfies Checks.Socket)
+    : ({ _tag: "Unusable", reason, isNamed: Option.isSome(options.socket) } satisfies Checks.Socket)
+})
 
 const examine = Effect.fn("Doctor.examine")(function* (options: DoctorOptions) {
   const at: Address = { host: options.host, port: options.port }
@@ -55,7 +61,8 @@ const examine = Effect.fn("Doctor.examine")(function* (options: DoctorOptions) {
   )
   const keys = Either.isRight(read) ? Keys.serverKeys(read.right) : []
   const port = yield* Facts.port(at, keys)
-  const server = yield* ask(options)
+  const socket = yield* Socket.find(options.socket, source)
+  const server = yield* ask(options, socket)
   const stats = server._tag === "Answered" ? server.stats : undefined
   const file = yield* Database.find(options.db, source)
   const database = yield* Facts.database(file, keys, stats?.process?.log?.file)
@@ -72,7 +79,7 @@ const examine = Effect.fn("Doctor.examine")(function* (options: DoctorOptions) {
     Checks.port(at, port),
     Checks.addresses(at, own, answering),
     Checks.database(file, database.found, database.disk, isElsewhere),
-    Checks.socket(yield* Socket.find(options.socket, source), server, isElsewhere),
+    Checks.socket(socket, server, isElsewhere),
     Checks.terminal(yield* Facts.terminal),
     Checks.state(state.path, state.found)
   ])

@@ -22,9 +22,15 @@ import { interruption, report } from "./Process.js"
 
 const { stdout } = process
 
-/** Errors of usage come as a document with colours: one line of it is enough. */
+/**
+ * Errors of usage come as a document with colours: one line of it is enough. An option whose value is missing is called
+ * unknown there, as one that there is none of.
+ */
 const usage = (error: ValidationError.ValidationError): string =>
-  stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).replace(/\s+/g, " ").trim()
+  stripVTControlCharacters(HelpDoc.toAnsiText(error.error))
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(/^Received unknown argument: '(-[^']*)'$/, "$1: no such option, or its value is missing")
 
 const reportCause = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (Cause.isInterruptedOnly(cause)) return Effect.void
@@ -53,12 +59,16 @@ const edgeConsole = (console: Console.Console, edit: (printed: string) => string
 })
 
 let isBroken = false
+/** What the command exits with, once it is done and only what it has printed has yet to be taken. */
+let done: number | undefined
 const onBroken = (error: NodeJS.ErrnoException) => {
   if (isBroken) return
   // Whatever it is, leave in good order, once. Where nobody reads any more there is nothing to say.
   isBroken = true
   if (error.code !== "EPIPE") Effect.runSync(report(`cannot write to standard output: ${error.message}`))
   interruption.exitCode = error.code === "EPIPE" ? 0 : 1
+  // A command that is done takes no signal any more: one would end it as if it had been killed.
+  if (done !== undefined) process.exit(done === 0 ? interruption.exitCode : done)
   process.kill(process.pid, "SIGTERM")
 }
 
@@ -105,7 +115,9 @@ export const run = (
       disablePrettyLogger: true,
       teardown: (exit, onExit) => {
         const isInterrupted = Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
-        flush(!isInterrupted, () => onExit(exitCode(exit)))
+        const code = exitCode(exit)
+        done = code
+        flush(!isInterrupted, () => onExit(code))
       }
     })
   )

@@ -80,6 +80,14 @@ export const answering = (hosts: ReadonlyArray<string>, port: number, keys: Read
 const may = (path: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.isSuccess(fs.access(path, { writable: true })))
 
+/** Whether files can be made in it: as the superuser one may write anything, also what is no directory. */
+const mayWriteIn = (directory: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const found = yield* Effect.option(fs.stat(directory))
+    return Option.exists(found, ({ type }) => type === "Directory") && (yield* may(directory))
+  })
+
 /** Whether something is at a path; where even that cannot be told, nothing is. */
 const isThere = (path: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => Effect.orElseSucceed(fs.exists(path), () => false))
@@ -141,7 +149,7 @@ export const database = Effect.fn("Facts.database")(function* (
   const left = (yield* sizeOf(`${file}-wal`)) + (yield* sizeOf(`${file}-journal`))
   if (!(yield* isThere(file))) {
     if (left > 0) return unavailable(`there are files that belong to ${file}, and it is gone: put it back`)
-    return (yield* may(directory))
+    return (yield* mayWriteIn(directory))
       ? is({ _tag: "Missing" })
       : unavailable(
           `${file} cannot be made: there is no such directory, or you may not write in it. Name another with --db`
@@ -157,6 +165,16 @@ export const database = Effect.fn("Facts.database")(function* (
     onFailure: ({ message }) => unavailable(message),
     onSuccess: ({ head, newest }) => is({ _tag: "Whole", head }, newest)
   })
+})
+
+/** Why no server could make its socket at a path where nobody answers, if that is so. */
+export const obstacle = Effect.fn("Facts.obstacle")(function* (path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const { dirname, resolve } = yield* Path.Path
+  const found = yield* Effect.option(fs.stat(path))
+  if (Option.exists(found, ({ type }) => type !== "Socket")) return "there is something else of that name"
+  if (yield* mayWriteIn(dirname(resolve(path)))) return undefined
+  return "there is no such directory, or you may not write in it"
 })
 
 /** The terminal there is. */
@@ -187,7 +205,7 @@ export const state = Effect.gen(function* () {
   const directory = path.join(yield* StateFiles.stateHome, "fernet-chat")
   const is = (found: Checks.State) => ({ path: directory, found })
   if (!(yield* isThere(directory))) {
-    return is({ _tag: "Missing", isWritable: yield* Effect.flatMap(above(directory), may) })
+    return is({ _tag: "Missing", isWritable: yield* Effect.flatMap(above(directory), mayWriteIn) })
   }
   const { mode, type } = yield* fs.stat(directory)
   if (type !== "Directory") return is({ _tag: "NoDirectory" })

@@ -18,12 +18,15 @@ export type LogFormat = typeof LogFormat.Type
 
 const levels = new Map(LogLevel.allLevels.map((level) => [level._tag.toLowerCase(), level]))
 
+/** What `--log-level` may name. */
+export const levelNames = Array.from(levels.keys())
+
 /** The level that `--log-level` names, else `$CHAT_LOG_LEVEL`; else info. */
 export const level = (flag: string | undefined): Config.Config<LogLevel.LogLevel> =>
   (flag === undefined ? Config.nonEmptyString("CHAT_LOG_LEVEL") : Config.succeed(flag)).pipe(
     Config.mapOrFail((name) =>
       Either.fromNullable(levels.get(name), () =>
-        ConfigError.InvalidData([], `--log-level or $CHAT_LOG_LEVEL is one of ${Array.from(levels.keys()).join(", ")}`)
+        ConfigError.InvalidData([], `--log-level or $CHAT_LOG_LEVEL is one of ${levelNames.join(", ")}`)
       )
     ),
     Config.withDefault(LogLevel.Info)

@@ -6,9 +6,10 @@ import { argv, chat, logLevel } from "../cli.js"
 import * as AdminCommand from "./AdminCommand.js"
 import * as Completions from "./Completions.js"
 import * as Edge from "./Edge.js"
+import * as Help from "./Help.js"
 import { terminal } from "./Process.js"
 
-const cli = Command.run(chat, { name: "fernet-chat", version: packageJson.version, executable: "chat" })
+const cli = Command.run(chat, { name: Help.name, version: packageJson.version, executable: "chat" })
 
 /** What `chat` alone stands for: on a terminal the user is asked, elsewhere it is help. */
 const choose = (on: typeof terminal) =>
@@ -25,4 +26,8 @@ const main = cli(argv).pipe(
   Effect.catchTag("CommandMismatch", (error) => Effect.fail(AdminCommand.explain(argv.slice(2)) ?? error))
 )
 
-Edge.run(main, logLevel, (printed) => (argv.includes("--completions") ? Completions.mend(printed) : printed))
+Edge.run(main, logLevel, (printed) =>
+  argv.includes("--completions")
+    ? Completions.mend(printed)
+    : Help.mend(printed, argv.slice(2), process.stdout.columns ?? Number.POSITIVE_INFINITY)
+)
