@@ -134,6 +134,26 @@ describe("a member that says more than it may", () => {
     }).pipe(Room.within({ limits: { burst: 10, rate: 1 } }))
   )
 
+  it.scoped.each([
+    [8_192, 100],
+    [8_196, 50],
+    [Protocol.maxSealed, 25]
+  ] as const)("pays for what is sealed by its size: of %i characters there are %i in a row", ([length, count]) =>
+    Effect.gen(function* () {
+      const raw = yield* RawClient.joined("eve")
+      const sealed = "A".repeat(length)
+      for (let n = 1; n <= count; n++) raw.send({ _tag: "Say", n, sealed })
+      raw.send({ _tag: "Ping", at: 1 })
+      yield* RawClient.until(raw, "Pong")
+      const next = yield* Effect.fork(RawClient.until(raw, "Pong"))
+      raw.send({ _tag: "Ping", at: 2 })
+      yield* Room.settle
+      expect(Option.isNone(yield* Fiber.poll(next))).toBe(true)
+      yield* TestClock.adjust(1_000)
+      yield* Fiber.join(next)
+    }).pipe(Room.within({ limits: { burst: 100, rate: 1 } }))
+  )
+
   it.scoped("pays for Pings and Pongs as for anything else, and for events it fetches", () =>
     Effect.gen(function* () {
       const floods: Record<string, unknown> = {

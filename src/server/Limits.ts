@@ -17,7 +17,10 @@ export interface Limits {
   /** Connections that hold a key, in all (10,000) and from one address (64): one more gets Bye full. */
   readonly connections: number
   readonly connectionsPerAddress: number
-  /** How many messages a member may send in a row (100), and a second (20): the rest is read later. */
+  /**
+   * How many messages a member may send in a row (100), and a second (20): the rest is read later. A long text counts once
+   * for each 8 KiB that are sealed, a Fetch once for each 50 events.
+   */
   readonly burst: number
   readonly rate: number
   /** Commands that may wait for the Room before sessions are read no further: 1,024. */

@@ -59,12 +59,21 @@ interface Asked {
   readonly rest: ReadonlyArray<string>
 }
 
-/** How many events fetched count as much as one text. */
+/** How many events fetched count as much as one text, and how many characters of a seal: that of a page has fewer. */
 const eventsAsOne = 50
+const sealedAsOne = 8 * 1024
 
 /** What a message counts against the rate: everything does, for all of it is work. */
-const weight = (message: Protocol.ClientMessage): number =>
-  message._tag === "Fetch" ? Math.ceil(message.limit / eventsAsOne) : 1
+const weight = (message: Protocol.ClientMessage): number => {
+  switch (message._tag) {
+    case "Say":
+      return Math.max(1, Math.ceil(message.sealed.length / sealedAsOne))
+    case "Fetch":
+      return Math.ceil(message.limit / eventsAsOne)
+    default:
+      return 1
+  }
+}
 
 const nothing: ReadonlyArray<string> = []
 
