@@ -6,7 +6,8 @@ import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { Inbox } from "../src/server/Inbox.js"
 
-const make = (capacity: number) => new Inbox<number>(capacity, (item) => item < 0)
+const make = (items: number, bytes = Number.POSITIVE_INFINITY) =>
+  new Inbox<number>({ items, bytes }, Math.abs, (item) => item < 0)
 
 const isDone = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(fiber), Option.isSome)
 
@@ -46,6 +47,22 @@ describe("an inbox", () => {
       expect(inbox.take()).toEqual([4, 5])
       yield* Fiber.join(offering[1])
       expect(inbox.take()).toEqual([6])
+    })
+  )
+
+  it.effect("is full of bytes as well, and lets in together what is offered together", () =>
+    Effect.gen(function* () {
+      const inbox = make(10, 7)
+      yield* inbox.offer([3, 3])
+      yield* inbox.offer([1, 20])
+      const offering = yield* Effect.fork(inbox.offer([1]))
+      yield* yielded
+      expect(yield* isDone(offering)).toBe(false)
+      expect(inbox.take()).toEqual([3, 3, 1, 20])
+      yield* Fiber.join(offering)
+      // What was taken counts no more.
+      yield* inbox.offer([5])
+      expect(inbox.take()).toEqual([1, 5])
     })
   )
 

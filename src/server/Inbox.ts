@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 
 export class Inbox<A> {
   private waiting: Array<A> = []
+  /** The bytes of all that waits. */
+  private bytes = 0
   private hasUrgent = false
   private isOver = false
   /** Open while anything waits, while anything urgent does, and while there is place for more. */
@@ -11,22 +13,30 @@ export class Inbox<A> {
   private readonly place = Effect.unsafeMakeLatch(true)
 
   constructor(
-    /** How many may wait before more have to wait outside; what is offered together is let in together. */
-    private readonly capacity: number,
+    /** How many, and how many bytes, may wait before more have to wait outside; what is offered together is let in together. */
+    private readonly capacity: { readonly items: number; readonly bytes: number },
+    private readonly sizeOf: (item: A) => number,
     /** Whether somebody waits for what comes of it. */
     private readonly isUrgent: (item: A) => boolean
   ) {}
+
+  private get isFull(): boolean {
+    return this.waiting.length >= this.capacity.items || this.bytes >= this.capacity.bytes
+  }
 
   /** Puts items in, in their order; waits while there is no place. What is offered after the end is dropped. */
   offer(items: ReadonlyArray<A>): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.isOver || items.length === 0) return Effect.void
-      if (this.waiting.length >= this.capacity) return Effect.zipRight(this.place.await, this.offer(items))
-      for (const item of items) this.waiting.push(item)
+      if (this.isFull) return Effect.zipRight(this.place.await, this.offer(items))
+      for (const item of items) {
+        this.waiting.push(item)
+        this.bytes += this.sizeOf(item)
+      }
       this.hasUrgent ||= items.some(this.isUrgent)
       this.any.unsafeOpen()
       if (this.hasUrgent) this.urgent.unsafeOpen()
-      if (this.waiting.length >= this.capacity) this.place.unsafeClose()
+      if (this.isFull) this.place.unsafeClose()
       return Effect.void
     })
   }
@@ -50,6 +60,7 @@ export class Inbox<A> {
   take(): ReadonlyArray<A> {
     const taken = this.waiting
     this.waiting = []
+    this.bytes = 0
     this.hasUrgent = false
     this.any.unsafeClose()
     this.urgent.unsafeClose()

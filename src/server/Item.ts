@@ -32,6 +32,10 @@ export const isUrgent = (item: Item): boolean => {
   }
 }
 
+/** Bytes that are said with it. */
+export const sizeOf = (item: Item): number =>
+  item._tag === "Say" ? item.messages.reduce((sum, { sealed }) => sum + sealed.length, 0) : 0
+
 /** Decides it at time `at` (ms). */
 export const decide = (state: RoomState.State<Downlink>, item: Command | Operation, at: number) =>
   item._tag === "Operation" ? item.decide(state, at) : RoomState.decide(state, item, at)

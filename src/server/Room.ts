@@ -44,6 +44,12 @@ const patience = (live: number): number => Math.min(10 * Math.floor(live / 100),
  */
 const turnsAtMost = 4
 
+/**
+ * How many bytes of texts wait for the next batch before who says more is read no further. All of a batch is kept before any
+ * of it is told: one much larger would hold up what others say, and be more than who is live may have waiting.
+ */
+const batchBytes = 256 * 1024
+
 /** How long what the log has refused waits for the next try. */
 const retryTime = "1 second"
 
@@ -86,7 +92,7 @@ export const make = Effect.fnUntraced(function* (limits: Limits, judge?: Nicknam
   const { turn: nextTurn } = yield* EventLoop
   const scope = yield* Effect.scope
   let state = RoomState.make<Downlink>(yield* log.head, yield* log.members, clock.unsafeCurrentTimeMillis(), judge)
-  const inbox = new Inbox(limits.queue, Item.isUrgent)
+  const inbox = new Inbox({ items: limits.queue, bytes: batchBytes }, Item.sizeOf, Item.isUrgent)
   /** Open while the log takes what it is given. */
   const taking = yield* Effect.makeLatch(true)
   let isTaking = true
