@@ -90,6 +90,32 @@ describe("a broadcast", () => {
     }).pipe(Room.within({ log: gated(gate.await, batches) }))
   })
 
+  it.scoped("is of some 256 KiB at most, however much waits", () => {
+    const batches: Array<number> = []
+    const gate = Effect.unsafeMakeLatch(true)
+    // Sealed it has 16 KB.
+    const text = "漢".repeat(4_000)
+    const texts = 12
+    return Effect.gen(function* () {
+      const clients = yield* Effect.forEach(Arr.range(1, 10), (i) => Room.join(`m${i}`))
+      batches.length = 0
+      yield* gate.close
+      const saying = yield* Effect.fork(
+        Effect.forEach(
+          clients.flatMap((client) => Arr.replicate(client, texts)),
+          (client) => client.say(text),
+          { concurrency: "unbounded" }
+        )
+      )
+      yield* Room.settle
+      yield* gate.open
+      yield* Fiber.join(saying)
+      expect(Arr.reduce(batches, 0, (sum, size) => sum + size)).toBe(clients.length * texts)
+      // What one has said in one go is let in together.
+      expect(Math.max(...batches)).toBeLessThanOrEqual(16 + texts)
+    }).pipe(Room.within({ log: gated(gate.await, batches) }))
+  })
+
   it.scoped("waits for the log, and what the log refuses is tried again", () => {
     const gate = Effect.unsafeMakeLatch(true)
     const batches: Array<number> = []
