@@ -189,6 +189,22 @@ it("of the socket: nobody at it is something to know of where a server runs", ()
   })
 })
 
+describe("of open files", () => {
+  it.each([
+    [1_048_576, 10_000, "ok", "1048576 may be open, enough for 10000 connections"],
+    [10_050, 10_000, "ok", "enough for 10000"],
+    [10_049, 10_000, "warn", "too few for the 10000 connections that a server takes: raise that with ulimit -n"],
+    [1_024, Number.POSITIVE_INFINITY, "warn", "the connections without limit"],
+    [undefined, Number.POSITIVE_INFINITY, "ok", "no limit"]
+  ] as const)("%s, for %s connections", (limit, connections, result, part) => {
+    expect(Checks.files(limit, connections)).toMatchObject({
+      check: "files",
+      result,
+      message: expect.stringContaining(part)
+    })
+  })
+})
+
 describe("of the terminal", () => {
   const good = { columns: 80, depth: 8, isDumb: false, isUtf8: true }
   it.each<[Checks.Terminal, Checks.Result, string]>([

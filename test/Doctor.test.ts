@@ -59,7 +59,7 @@ const stranger = Effect.suspend(() => {
   return Effect.map(Loopback.listen(server), String)
 })
 
-const checks = ["node", "key", "clock", "port", "addresses", "database", "socket", "terminal", "state"]
+const checks = ["node", "key", "clock", "port", "addresses", "database", "files", "socket", "terminal", "state"]
 
 describe("chat doctor", () => {
   it.scopedLive(

@@ -180,6 +180,24 @@ export const database = (file: string, found: Database, { bytes, free }: Disk, i
   }
 }
 
+/** Files that a server has open beside its connections: its log, its sockets, Node's own. */
+const filesBeside = 50
+
+/**
+ * Of how many files a server may have open (none where no limit is known), for so many connections. Beyond it the system
+ * itself ends who comes, which a server does not even hear of.
+ */
+export const files = (limit: number | undefined, connections: number): Finding => {
+  const of = finding("files")
+  if (limit === undefined) return of("ok", "no limit on open files is known")
+  if (limit >= connections + filesBeside) return of("ok", `${limit} may be open, enough for ${connections} connections`)
+  const most = Number.isFinite(connections) ? `the ${connections} connections` : "the connections without limit"
+  return of(
+    "warn",
+    `${limit} may be open, too few for ${most} that a server takes: raise that with ulimit -n, or set --connections to what it can hold, so that who finds no place is told`
+  )
+}
+
 /** Of the operator's socket: the server that answers there, none, or why it is not reached. */
 export type Socket =
   | { readonly _tag: "Answered"; readonly stats: Admin.Stats; readonly version: string }

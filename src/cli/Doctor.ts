@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import packageJson from "../../package.json" with { type: "json" }
 import type { Address } from "../domain/Address.js"
 import * as Keys from "../domain/Keys.js"
+import * as Limits from "../server/Limits.js"
 import * as Addresses from "./Addresses.js"
 import * as Admin from "./Admin.js"
 import * as Checks from "./Checks.js"
@@ -54,6 +55,7 @@ const ask = Effect.fnUntraced(function* (options: DoctorOptions, path: string) {
 const examine = Effect.fn("Doctor.examine")(function* (options: DoctorOptions) {
   const at: Address = { host: options.host, port: options.port }
   const source = yield* Effect.mapError(KeySource.find(options.keyFile), ofConfig)
+  const { connections } = yield* Effect.mapError(Limits.config, ofConfig)
   const read = yield* Effect.either(
     Effect.mapError(KeySource.load(source, readStdin), (error) =>
       error._tag === "KeyError" ? error : { reason: "unreadable", message: error.message }
@@ -79,6 +81,7 @@ const examine = Effect.fn("Doctor.examine")(function* (options: DoctorOptions) {
     Checks.port(at, port),
     Checks.addresses(at, own, answering),
     Checks.database(file, database.found, database.disk, isElsewhere),
+    Checks.files(yield* Facts.files, connections),
     Checks.socket(socket, server, isElsewhere),
     Checks.terminal(yield* Facts.terminal),
     Checks.state(state.path, state.found)

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as StateFiles from "../client/StateFiles.js"
 import { isDumb } from "../client/terminal/Terminal.js"
 import type { Address } from "../domain/Address.js"
@@ -175,6 +176,14 @@ export const obstacle = Effect.fn("Facts.obstacle")(function* (path: string) {
   if (Option.exists(found, ({ type }) => type !== "Socket")) return "there is something else of that name"
   if (yield* mayWriteIn(dirname(resolve(path)))) return undefined
   return "there is no such directory, or you may not write in it"
+})
+
+const Report = Schema.Struct({ userLimits: Schema.Struct({ open_files: Schema.Struct({ soft: Schema.Number }) }) })
+
+/** How many files this process, or a server that is started as it was, may have open; nothing where there is no limit. */
+export const files: Effect.Effect<number | undefined> = Effect.sync(() => {
+  const report = Schema.decodeUnknownOption(Report)(process.report.getReport())
+  return Option.getOrUndefined(Option.map(report, ({ userLimits }) => userLimits.open_files.soft))
 })
 
 /** The terminal there is. */
