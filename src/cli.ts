@@ -223,7 +223,7 @@ const doctorOptions = {
 }
 const doctorCommand = Command.make("doctor", doctorOptions, (options) => doctor(options)).pipe(
   Command.withDescription(
-    "Look whether a chat can be served and joined here: key, clock, port, addresses, log, socket, terminal. Says what to do, and changes nothing. Exits with 1 when something is wrong."
+    "Look whether a chat can be served and joined here: key, clock, port, addresses, log, open files, socket, terminal, state. Says what to do, and changes nothing. Exits with 1 when something is wrong."
   )
 )
 

@@ -218,7 +218,7 @@ describe("chat s and chat c", () => {
       yield* ada.shows("-- ada joined")
       expect(failure(yield* Command.run(["c", "--nick", "ada"], { cwd, env }))).toEqual({
         code: 1,
-        line: "another chat with this profile runs on this machine: end it, or choose another profile with --profile NAME"
+        line: "another chat with this profile (the nick, unless --profile names one) runs on this machine: end it, or choose another nick or --profile NAME"
       })
       const bob = yield* Command.run(["c", "--nick", "bob", "--profile", "second"], { cwd, env, input: "hi" })
       expect(bob.code).toBe(0)

@@ -41,14 +41,17 @@ const nobodys: ReadonlySet<string> = new Set([lockName, newName, `${valuePrefix}
 const maxName = 255
 
 const unavailable = (directory: string) => (error: { readonly message: string }) =>
-  new StateError({ reason: "unavailable", message: `cannot keep state in ${directory}: ${error.message}` })
+  new StateError({
+    reason: "unavailable",
+    message: `cannot keep state in ${directory}, which has to be a directory where you may write; $XDG_STATE_HOME can name another: ${error.message}`
+  })
 
 const lockError = (directory: string) => (error: FileLock.LockError) =>
   error.reason === "held"
     ? new StateError({
         reason: "held",
         message:
-          "another chat with this profile runs on this machine: end it, or choose another profile with --profile NAME"
+          "another chat with this profile (the nick, unless --profile names one) runs on this machine: end it, or choose another nick or --profile NAME"
       })
     : unavailable(directory)(error)
 
