@@ -10,15 +10,12 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Command from "./utils/Command.js"
-
-// Each starts several programs.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** The numbers that ada has said, as somebody has been told. */
 const numbers = (stdout: string) => Array.from(stdout.matchAll(/<ada> (\d+)\n/g), ([, n]) => Number(n))

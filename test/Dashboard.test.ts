@@ -180,7 +180,6 @@ describe.skipIf(!hasPrometheus)("a real Prometheus (needs it installed)", () => 
         ] as const) {
           yield* eventually(query(port, expr), ([value = 0]) => value >= least)
         }
-      }),
-    60_000
+      })
   )
 })

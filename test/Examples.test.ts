@@ -3,7 +3,7 @@ import { mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, describe, expect, it, vi } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { build } from "esbuild"
 import * as Command from "./utils/Command.js"
@@ -37,7 +37,7 @@ beforeAll(async () => {
   // Where the log looks for it.
   await rename(join(built, "StoreWorker.mjs"), join(built, "StoreWorker.js"))
   await writeFile(join(built, "package.json"), '{ "type": "module" }')
-}, 60_000)
+})
 
 afterAll(() => rm(built, { recursive: true }))
 
@@ -49,9 +49,6 @@ const example = (name: string, cwd: string, env: Record<string, string>, ...args
 
 const portOf = (running: Command.Running, name = "") =>
   new RegExp(`${name}serving on \\S+:(\\d+)`).exec(running.stdout())?.[1] ?? ""
-
-// Each starts several programs.
-vi.setConfig({ testTimeout: 60_000 })
 
 describe("the example of a doorman", () => {
   it.scopedLive("greets who comes and who comes back, and keeps names that look like the staff's", () =>

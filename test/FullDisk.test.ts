@@ -76,6 +76,5 @@ it.scopedLive(
       expect(acknowledged).toEqual(Arr.range(1, 100))
       const numbers = yield* Room.entries(bob, 100, (entry) => (entry._tag === "Said" ? entry.n : undefined))
       expect(numbers).toEqual(Arr.range(1, 100))
-    }).pipe(Effect.provide([networkLayer, Fernet.layer])),
-  60_000
+    }).pipe(Effect.provide([networkLayer, Fernet.layer]))
 )

@@ -2,12 +2,9 @@ import { spawnSync } from "node:child_process"
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Command from "./utils/Command.js"
-
-// Each starts several programs.
-vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const unit = readFileSync(join(root, "hosting/chat.service"), "utf8")

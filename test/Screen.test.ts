@@ -158,7 +158,7 @@ describe.each(kinds)("on a terminal that wraps anew: %s", (rewraps) => {
         const expected = [...printed, ...live(screen)]
         expect(seen(emulator, rewraps)).toEqual(rewraps === "none" ? expected.map(label) : expected)
       }),
-    { timeout: 60_000, fastCheck: { numRuns: 20 } }
+    { fastCheck: { numRuns: 20 } }
   )
 
   // Live rows that a resize pushed out of the top are beyond reach and stay: nothing that was printed is lost for it. But
@@ -174,7 +174,7 @@ describe.each(kinds)("on a terminal that wraps anew: %s", (rewraps) => {
         if (rewraps === "none") expect(found.length).toBe(printed.length)
         else expect(found).toEqual(printed)
       }),
-    { timeout: 60_000, fastCheck: { numRuns: 20 } }
+    { fastCheck: { numRuns: 20 } }
   )
 })
 
@@ -324,7 +324,7 @@ describe("drawing", () => {
         }
         return true
       }),
-    { timeout: 60_000, fastCheck: { numRuns: 20 } }
+    { fastCheck: { numRuns: 20 } }
   )
 
   it.effect("leaves colours, modes and title as they were", () =>

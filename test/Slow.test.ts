@@ -93,46 +93,38 @@ const narrowWay = (port: number) =>
 describe("over TCP, a client on a narrow way", () => {
   const port = Effect.map(Server.Server, ({ address }) => Number(address.split(":").at(-1)))
 
-  it.scopedLive(
-    "of a byte a second holds nobody up, and is sent away as slow",
-    () =>
-      Effect.gen(function* () {
-        const { dialer, narrow } = yield* narrowWay(yield* port)
-        const ada = yield* Room.join("ada")
-        const bob = yield* Room.join("bob")
-        yield* Effect.provideService(RawClient.joined("eve"), Transport.Dialer, dialer)
-        narrow(1, 1_000)
-        // Far more than the systems on the way hold.
-        const texts = longTexts(800)
-        const heard = yield* Effect.fork(Room.entries(bob, texts.length, Room.said))
-        yield* Effect.forEach(texts, (text) => ada.say(text), { concurrency: 64 })
-        expect(new Set(yield* Fiber.join(heard))).toEqual(new Set(texts.map((text) => `ada: ${text}`)))
-        yield* Room.connections(2)
-      }).pipe(Room.within({ transport: Room.transports.tcp, limits: { slowAfter: "3 seconds" } })),
-    120_000
+  it.scopedLive("of a byte a second holds nobody up, and is sent away as slow", () =>
+    Effect.gen(function* () {
+      const { dialer, narrow } = yield* narrowWay(yield* port)
+      const ada = yield* Room.join("ada")
+      const bob = yield* Room.join("bob")
+      yield* Effect.provideService(RawClient.joined("eve"), Transport.Dialer, dialer)
+      narrow(1, 1_000)
+      // Far more than the systems on the way hold.
+      const texts = longTexts(800)
+      const heard = yield* Effect.fork(Room.entries(bob, texts.length, Room.said))
+      yield* Effect.forEach(texts, (text) => ada.say(text), { concurrency: 64 })
+      expect(new Set(yield* Fiber.join(heard))).toEqual(new Set(texts.map((text) => `ada: ${text}`)))
+      yield* Room.connections(2)
+    }).pipe(Room.within({ transport: Room.transports.tcp, limits: { slowAfter: "3 seconds" } }))
   )
 
-  it.scopedLive(
-    "that is always behind gets all of it from the log, once and in order, for as long as that takes",
-    () =>
-      Effect.gen(function* () {
-        const { dialer, narrow } = yield* narrowWay(yield* port)
-        const ada = yield* Room.join("ada")
-        const eve = yield* Effect.provideService(
-          Client.make({ keys: Room.roomKeys, nick: "eve" }),
-          Transport.Dialer,
-          dialer
-        )
-        narrow(256 * 1024, 50)
-        const texts = longTexts(800)
-        const heard = yield* Effect.fork(Room.entries(eve, texts.length, Room.said))
-        const said = yield* Effect.fork(Room.entries(ada, texts.length, Room.said))
-        yield* Effect.forEach(texts, (text) => ada.say(text), { concurrency: 64 })
-        expect(yield* Fiber.join(heard)).toEqual(yield* Fiber.join(said))
-        expect((yield* eve.status.get)._tag).toBe("Online")
-      }).pipe(
-        Room.within({ transport: Room.transports.tcp, limits: { slowAfter: "2 seconds", maxUnsent: 64 * 1024 } })
-      ),
-    120_000
+  it.scopedLive("that is always behind gets all of it from the log, once and in order, for as long as that takes", () =>
+    Effect.gen(function* () {
+      const { dialer, narrow } = yield* narrowWay(yield* port)
+      const ada = yield* Room.join("ada")
+      const eve = yield* Effect.provideService(
+        Client.make({ keys: Room.roomKeys, nick: "eve" }),
+        Transport.Dialer,
+        dialer
+      )
+      narrow(256 * 1024, 50)
+      const texts = longTexts(800)
+      const heard = yield* Effect.fork(Room.entries(eve, texts.length, Room.said))
+      const said = yield* Effect.fork(Room.entries(ada, texts.length, Room.said))
+      yield* Effect.forEach(texts, (text) => ada.say(text), { concurrency: 64 })
+      expect(yield* Fiber.join(heard)).toEqual(yield* Fiber.join(said))
+      expect((yield* eve.status.get)._tag).toBe("Online")
+    }).pipe(Room.within({ transport: Room.transports.tcp, limits: { slowAfter: "2 seconds", maxUnsent: 64 * 1024 } }))
   )
 })

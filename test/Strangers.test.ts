@@ -133,43 +133,40 @@ const recorded = Effect.gen(function* () {
 const behind = (nick: string) => Effect.zipLeft(Room.join(nick), Room.settle)
 
 describe("a flood of strangers", () => {
-  it.scoped(
-    "keeps nobody from talking, and few of them have a connection at once",
-    () =>
-      Effect.gen(function* () {
-        const server = yield* Server.Server
-        const hello = yield* recorded
-        const members = yield* Effect.all([Room.join("ada"), Room.join("bob")])
-        yield* Room.connections(2)
-        let most = 0
-        const watching = yield* Effect.fork(
-          Room.eventually(
-            Effect.tap(server.connections, (open) => {
-              most = Math.max(most, open)
-            }),
-            () => false
-          )
+  it.scoped("keeps nobody from talking, and few of them have a connection at once", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.Server
+      const hello = yield* recorded
+      const members = yield* Effect.all([Room.join("ada"), Room.join("bob")])
+      yield* Room.connections(2)
+      let most = 0
+      const watching = yield* Effect.fork(
+        Room.eventually(
+          Effect.tap(server.connections, (open) => {
+            most = Math.max(most, open)
+          }),
+          () => false
         )
-        const texts = Arr.range(1, 30).map(String)
-        yield* Effect.all(
-          [
-            flood(600, hello),
-            ...members.map((member) => Effect.forEach(texts, (text) => member.say(text), { discard: true }))
-          ],
-          { concurrency: "unbounded", discard: true }
-        )
-        yield* behind("cleo")
-        yield* Fiber.interrupt(watching)
-        const heard = yield* Effect.forEach(members, (member) => Room.entries(member, 60, Room.said))
-        for (const nick of ["ada", "bob"]) {
-          for (const each of heard) {
-            expect(each.filter((text) => text.startsWith(nick))).toEqual(texts.map((text) => `${nick}: ${text}`))
-          }
+      )
+      const texts = Arr.range(1, 30).map(String)
+      yield* Effect.all(
+        [
+          flood(600, hello),
+          ...members.map((member) => Effect.forEach(texts, (text) => member.say(text), { discard: true }))
+        ],
+        { concurrency: "unbounded", discard: true }
+      )
+      yield* behind("cleo")
+      yield* Fiber.interrupt(watching)
+      const heard = yield* Effect.forEach(members, (member) => Room.entries(member, 60, Room.said))
+      for (const nick of ["ada", "bob"]) {
+        for (const each of heard) {
+          expect(each.filter((text) => text.startsWith(nick))).toEqual(texts.map((text) => `${nick}: ${text}`))
         }
-        expect(yield* server.members).toBe(3)
-        expect(most).toBeLessThanOrEqual(limits.halfOpen + 3)
-      }).pipe(Room.within({ transport, limits })),
-    60_000
+      }
+      expect(yield* server.members).toBe(3)
+      expect(most).toBeLessThanOrEqual(limits.halfOpen + 3)
+    }).pipe(Room.within({ transport, limits }))
   )
 
   /** Most memory (bytes) for each stranger while they stay, the test's own included, and for each when they are gone. */
@@ -191,38 +188,32 @@ describe("a flood of strangers", () => {
     return heapUsed + arrayBuffers
   })
 
-  it.scoped(
-    "leaves nothing behind",
-    () =>
-      Effect.gen(function* () {
-        const hello = yield* recorded
-        const round = Effect.zipRight(Effect.scoped(flood(strangers, hello)), Room.connections(0))
-        // For warming up: code is compiled, and buffers grow to what they need.
-        yield* Effect.replicateEffect(round, floods, { discard: true })
-        const before = yield* used
-        yield* Effect.replicateEffect(round, floods, { discard: true })
-        expect(((yield* used) - before) / (floods * strangers)).toBeLessThan(mostLeft)
-      }).pipe(Room.within({ transport, limits })),
-    60_000
+  it.scoped("leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const hello = yield* recorded
+      const round = Effect.zipRight(Effect.scoped(flood(strangers, hello)), Room.connections(0))
+      // For warming up: code is compiled, and buffers grow to what they need.
+      yield* Effect.replicateEffect(round, floods, { discard: true })
+      const before = yield* used
+      yield* Effect.replicateEffect(round, floods, { discard: true })
+      expect(((yield* used) - before) / (floods * strangers)).toBeLessThan(mostLeft)
+    }).pipe(Room.within({ transport, limits }))
   )
 
-  it.scoped(
-    "takes no more while it lasts than few of them need",
-    () =>
-      Effect.gen(function* () {
-        const hello = yield* recorded
-        yield* Effect.scoped(Effect.zipRight(flood(2 * strangers, hello, staying), behind("ada")))
-        yield* Room.connections(0)
-        const before = yield* used
-        yield* flood(strangers, hello, staying)
-        yield* behind("bob")
-        const after = yield* used
-        // The other ends of their sockets, which are in this process as well, have been closed with the server's.
-        const sockets = process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length
-        expect(sockets).toBeLessThanOrEqual(2 * (limits.halfOpen + 1))
-        expect((after - before) / strangers).toBeLessThan(mostHeld)
-      }).pipe(Room.within({ transport, limits })),
-    60_000
+  it.scoped("takes no more while it lasts than few of them need", () =>
+    Effect.gen(function* () {
+      const hello = yield* recorded
+      yield* Effect.scoped(Effect.zipRight(flood(2 * strangers, hello, staying), behind("ada")))
+      yield* Room.connections(0)
+      const before = yield* used
+      yield* flood(strangers, hello, staying)
+      yield* behind("bob")
+      const after = yield* used
+      // The other ends of their sockets, which are in this process as well, have been closed with the server's.
+      const sockets = process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length
+      expect(sockets).toBeLessThanOrEqual(2 * (limits.halfOpen + 1))
+      expect((after - before) / strangers).toBeLessThan(mostHeld)
+    }).pipe(Room.within({ transport, limits }))
   )
 })
 
@@ -297,35 +288,30 @@ describe("a first message that is replayed", () => {
 describe("the operator", () => {
   const minute = 60_000
 
-  it.scoped(
-    "is told of strangers in one line a minute, however many there are",
-    () => {
-      const lines: Array<{ readonly at: number; readonly text: string }> = []
-      const listening = Logger.make<unknown, void>(({ date, logLevel, message }) => {
-        if (LogLevel.greaterThanEqual(logLevel, LogLevel.Info))
-          lines.push({ at: date.getTime(), text: String(message) })
-      })
-      return Effect.gen(function* () {
-        const hello = yield* recorded
-        for (const _ of Arr.range(1, 3)) {
-          for (const __ of Arr.range(1, 6)) {
-            yield* Effect.scoped(flood(12, hello))
-            yield* pass(10)
-          }
+  it.scoped("is told of strangers in one line a minute, however many there are", () => {
+    const lines: Array<{ readonly at: number; readonly text: string }> = []
+    const listening = Logger.make<unknown, void>(({ date, logLevel, message }) => {
+      if (LogLevel.greaterThanEqual(logLevel, LogLevel.Info)) lines.push({ at: date.getTime(), text: String(message) })
+    })
+    return Effect.gen(function* () {
+      const hello = yield* recorded
+      for (const _ of Arr.range(1, 3)) {
+        for (const __ of Arr.range(1, 6)) {
+          yield* Effect.scoped(flood(12, hello))
+          yield* pass(10)
         }
-        yield* Room.connections(0)
-        expect(lines.length).toBeGreaterThan(0)
-        expect(lines.length).toBeLessThanOrEqual(4)
-        for (const [before, after] of Arr.zip(lines, lines.slice(1))) {
-          expect(after.at - before.at).toBeGreaterThanOrEqual(minute)
-        }
-        // What is owed of them is told, and then there is nothing to tell.
-        yield* pass(60)
-        const told = lines.length
-        yield* pass(300)
-        expect(lines.length).toBe(told)
-      }).pipe(Room.within({ transport, limits }), Effect.provide(Logger.add(listening)))
-    },
-    60_000
-  )
+      }
+      yield* Room.connections(0)
+      expect(lines.length).toBeGreaterThan(0)
+      expect(lines.length).toBeLessThanOrEqual(4)
+      for (const [before, after] of Arr.zip(lines, lines.slice(1))) {
+        expect(after.at - before.at).toBeGreaterThanOrEqual(minute)
+      }
+      // What is owed of them is told, and then there is nothing to tell.
+      yield* pass(60)
+      const told = lines.length
+      yield* pass(300)
+      expect(lines.length).toBe(told)
+    }).pipe(Room.within({ transport, limits }), Effect.provide(Logger.add(listening)))
+  })
 })

@@ -2,7 +2,7 @@ import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,9 +16,6 @@ import * as Command from "./utils/Command.js"
 import { readAll } from "./utils/LogSuite.js"
 import { roomKeys, serverKeys } from "./utils/Room.js"
 import { byMember } from "./utils/StoredLog.js"
-
-// Some start several programs.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** The log that the first version has left: chat.db in a directory of its own, with the room's key. */
 const first = Effect.map(Command.directory, (cwd) => {
