@@ -34,7 +34,7 @@ const main = async () => {
     // Not what the interrupted commands exit with.
     process.exitCode = complete ? 0 : 1
     process.chdir("/")
-    rmSync(directory, { recursive: true, force: true })
+    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   })
   setTimeout(() => process.exit(), limit).unref()
 

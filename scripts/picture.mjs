@@ -165,5 +165,6 @@ ${lines.map(draw).join("\n")}
 } finally {
   server.kill("SIGTERM")
   tmux("kill-server")
-  rmSync(directory, { recursive: true, force: true })
+  // Whose terminal has gone still writes while it ends.
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 }
