@@ -17,6 +17,7 @@ import * as CatchUp from "../src/server/CatchUp.js"
 import { Downlink } from "../src/server/Downlink.js"
 import * as Log from "../src/server/Log.js"
 import { Room } from "../src/server/Room.js"
+import * as CountedLog from "./utils/CountedLog.js"
 
 const member = Protocol.MemberId.make(1)
 
@@ -151,19 +152,10 @@ describe("who catches up", () => {
     Effect.gen(function* () {
       const { grow, log } = yield* growing(20_000)
       yield* grow(300)
-      let read = 0
-      const counting: Log.Log["Type"] = {
-        ...log,
-        read: (after, limit, bytes) =>
-          Effect.tap(log.read(after, limit, bytes), (events) =>
-            Effect.sync(() => {
-              read += events.length
-            })
-          )
-      }
-      const link = yield* caughtUp(counting, Effect.yieldNow(), {})
+      const counted = CountedLog.make(log)
+      const link = yield* caughtUp(counted.log, Effect.yieldNow(), {})
       expect(link.last).toBe(300)
-      expect(read).toBeLessThan(600)
+      expect(counted.read()).toBeLessThan(600)
     })
   )
 })

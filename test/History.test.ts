@@ -10,6 +10,7 @@ import * as Protocol from "../src/domain/Protocol.js"
 import { Downlink } from "../src/server/Downlink.js"
 import * as History from "../src/server/History.js"
 import * as Log from "../src/server/Log.js"
+import * as CountedLog from "./utils/CountedLog.js"
 import * as RawClient from "./utils/RawClient.js"
 import * as Room from "./utils/Room.js"
 
@@ -252,19 +253,14 @@ describe("an answer", () => {
       )
       yield* log.append(long, [])
       const { link, told } = written()
-      let read = 0
-      const counting: Log.Log["Type"] = {
-        ...log,
-        read: (after, limit, bytes) =>
-          Effect.tap(log.read(after, limit, bytes), (events) =>
-            Effect.sync(() => {
-              read += events.length
-            })
-          )
-      }
-      yield* Effect.provideService(History.answer(link, { ...ask, before: Protocol.Seq.make(501) }), Log.Log, counting)
+      const counted = CountedLog.make(log)
+      yield* Effect.provideService(
+        History.answer(link, { ...ask, before: Protocol.Seq.make(501) }),
+        Log.Log,
+        counted.log
+      )
       expect(told.flatMap((message) => (message._tag === "History" ? message.events : [])).length).toBe(500)
-      expect(read).toBeLessThan(1000)
+      expect(counted.read()).toBeLessThan(1000)
     }).pipe(Effect.provide(Log.layerMemory()))
   )
 
